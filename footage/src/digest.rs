@@ -1,0 +1,35 @@
+//! Digests of objects: SHA-256 over RFC 8785's canonical JSON.
+
+use camerafleet_crds::SharingPolicySpec;
+use sha2::{Digest, Sha256};
+
+/// The digest of a SharingPolicy's spec, as segments carry it.
+pub fn sharing_policy(spec: &SharingPolicySpec) -> [u8; 32] {
+    let canonical =
+        serde_jcs::to_vec(spec).unwrap_or_else(|e| unreachable!("a spec is plain data: {e}"));
+    Sha256::digest(canonical).into()
+}
+
+/// The digest of any bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_does_not_depend_on_the_order_of_fields() {
+        let one = r#"{"owners":[{"name":"a","user":"a@example.com"}],"custody":"Vault","consentThreshold":1}"#;
+        let two = r#"{"consentThreshold":1,"custody":"Vault","owners":[{"user":"a@example.com","name":"a"}]}"#;
+        let digest = |text| sharing_policy(&serde_json::from_str(text).unwrap());
+        assert_eq!(digest(one), digest(two));
+        assert_ne!(digest(one), digest(&two.replace("1,", "2,")));
+    }
+}

@@ -1,0 +1,52 @@
+//! A tenant's recorders: from its Cameras and policies to keys, a shard's configuration, and its Deployment.
+//!
+//! Two pure steps with Vault between them: `plan::wanted` says what shall be recorded and which keys that
+//! takes, `keys` sees to it that they exist, `plan::shard` puts both together.
+
+mod apply;
+mod gather;
+mod keys;
+mod plan;
+mod resources;
+
+use std::{sync::Arc, time::Duration};
+
+use camerafleet_crds::Tenant;
+use kube::{ResourceExt, runtime::controller::Action};
+
+pub use gather::vault_target;
+
+use crate::{context::Context, error::Error};
+
+/// At the latest after this everything is compared again, should an event have been lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// Keys that could not be made are tried again after this.
+const LOOK_AGAIN_SOON: Duration = Duration::from_secs(10);
+
+/// One reconciliation.
+pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Action, Error> {
+    let namespace = tenant.spec.namespace.clone();
+    if tenant.metadata.deletion_timestamp.is_some() {
+        context.plans.forget(&namespace);
+        return Ok(Action::await_change());
+    }
+    let Some(observed) = gather::gather(&tenant, &context).await? else {
+        // Identity or namespace are still to come, and both come as changes.
+        return Ok(Action::await_change());
+    };
+    let now = context.now();
+    let wanted = plan::wanted(&tenant, &observed, now);
+    let keys = keys::ensure(&wanted, &observed, &tenant, &context).await;
+    let planned = plan::shard(&wanted, &observed, &keys, now);
+    apply::apply(&planned, &tenant, &observed, &context).await?;
+    for camera in context.plans.replace(&namespace, planned.tenant_plan) {
+        context.router.camera_news(&namespace, &camera);
+    }
+    context.router.tenant_news(&tenant.name_any());
+    let boundary = wanted.next_epoch.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    let pause = match keys.failure {
+        Some(_) => LOOK_AGAIN_SOON,
+        None => boundary.map_or(LOOK_AGAIN, |b| LOOK_AGAIN.min(b + Duration::from_secs(1))),
+    };
+    Ok(Action::requeue(pause))
+}

@@ -1,0 +1,324 @@
+//! What a tenant's recorders shall do: pure functions of what was seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camerafleet_crds::{Audio, Camera, RecordingMode, RetentionPolicy, SharingPolicy, Tenant, Transport};
+use camerafleet_footage::{
+    digest,
+    ids::{CameraId, PolicyId},
+    layout::{Epoch, camera_key_name, epoch_key_name},
+    shard::{
+        CameraConfig, EpochKeyConfig, PublicKeyConfig, Recording, ScheduleWindow, ShardConfig, SpoolConfig,
+        StoreConfig, Transport as ShardTransport,
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use super::{
+    gather::{Observed, SHARD},
+    keys::Keys,
+};
+use crate::{
+    conditions::Verdict,
+    context::{Placement, TenantPlan},
+    identity,
+    vault,
+};
+
+/// Keys are made for at least so long ahead, so that recording goes on while Vault is away for a day.
+const KEYS_AHEAD: SignedDuration = SignedDuration::from_hours(26);
+/// Epochs under an hour would need thousands of keys for that: so many are made for them.
+const SHORT_EPOCHS_AHEAD: i64 = 10;
+/// Past epochs' keys stay with the shard for so long: a pod's clock may be behind.
+const KEYS_BEHIND: SignedDuration = SignedDuration::from_secs(60);
+
+/// What shall be recorded, and the keys that it takes.
+pub struct Wanted {
+    /// The cameras to record.
+    pub cameras: BTreeMap<CameraId, WantedCamera>,
+    /// The epochs whose keys shall exist, for each policy in use.
+    pub epochs: BTreeMap<PolicyId, Vec<(Epoch, String)>>,
+    /// The cameras that cannot be recorded, by name.
+    pub refused: BTreeMap<String, Verdict>,
+    /// The shard's settings that all cameras share; none if the store cannot be configured, with the reason.
+    pub store: Result<StoreConfig, Verdict>,
+    /// The addresses that cameras may have.
+    pub camera_networks: Vec<ipnet::IpNet>,
+    /// The spool's bounds.
+    pub spool: SpoolConfig,
+    /// When the next epoch begins, and with it the next key is due.
+    pub next_epoch: Option<Timestamp>,
+}
+
+/// A camera to record.
+pub struct WantedCamera {
+    /// Its configuration, but for the public key.
+    pub config: CameraConfig,
+    /// The RetentionPolicy's name.
+    pub retention_policy: String,
+    /// The SharingPolicy's name.
+    pub sharing_policy: Option<String>,
+}
+
+impl Wanted {
+    /// The keys that recording needs: each camera's, and each epoch's.
+    pub fn key_names(&self) -> Vec<&String> {
+        let cameras = self.cameras.values().map(|camera| &camera.config.camera_key.name);
+        cameras.chain(self.epochs.values().flatten().map(|(_, name)| name)).collect()
+    }
+}
+
+/// Decides what shall be recorded.
+pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
+    let mut cameras = BTreeMap::new();
+    let mut refused = BTreeMap::new();
+    let mut policies = BTreeMap::new();
+    for camera in &observed.cameras {
+        if camera.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        match wanted_camera(tenant, observed, camera) {
+            Ok(Some((id, policy, wanted))) => {
+                cameras.insert(id, wanted);
+                policies.insert(policy.0, policy.1);
+            }
+            // Its identity is on the way.
+            Ok(None) => {}
+            Err(why) => {
+                refused.insert(camera.name_any(), why);
+            }
+        }
+    }
+    let epochs: BTreeMap<_, _> =
+        policies.into_iter().map(|(policy, length)| (policy.clone(), epochs(&policy, length, now))).collect();
+    let next_epoch = epochs.values().filter_map(|e| e.first()).map(|(present, _)| present.end()).min();
+    let spool = &tenant.spec.ingest.spool;
+    Wanted {
+        cameras,
+        epochs,
+        refused,
+        store: store(tenant, observed),
+        camera_networks: tenant.spec.camera_networks.iter().filter_map(|n| n.0.parse().ok()).collect(),
+        spool: SpoolConfig { size: spool.size.value(), max_age_seconds: spool.max_age.as_secs() },
+        next_epoch,
+    }
+}
+
+type Found = Option<(CameraId, (PolicyId, u64), WantedCamera)>;
+
+fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Result<Found, Verdict> {
+    let Some(id) = identity::of(camera).and_then(|id| CameraId::parse(id).ok()) else { return Ok(None) };
+    if tenant.spec.suspend {
+        return Err(Verdict::no("Suspended", "The tenant is suspended: nothing is recorded while its spec.suspend is true."));
+    }
+    let Some(retention) = retention_policy(tenant, observed, camera)? else { return Ok(None) };
+    let Some(policy) = identity::of(retention).and_then(|id| PolicyId::parse(id).ok()) else { return Ok(None) };
+    let sharing = sharing_policy(tenant, observed, camera)?;
+    if let Some(reference) = &camera.spec.source.credentials_secret_ref
+        && !observed.camera_secrets.contains_key(&reference.name)
+    {
+        return Err(Verdict::no(
+            "CredentialsMissing",
+            format!(
+                "There is no Secret {} of type camerafleet.io/camera: create it with username and password (kubectl create secret generic {0} --type=camerafleet.io/camera --from-literal=username=… --from-literal=password=…).",
+                reference.name
+            ),
+        ));
+    }
+    let config = camera_config(tenant, camera, &id, policy.clone(), sharing);
+    let wanted = WantedCamera {
+        config,
+        retention_policy: retention.name_any(),
+        sharing_policy: sharing.map(ResourceExt::name_any),
+    };
+    Ok(Some((id, (policy, retention.spec.key_epoch.as_secs()), wanted)))
+}
+
+fn retention_policy<'a>(tenant: &Tenant, observed: &'a Observed, camera: &Camera) -> Result<Option<&'a RetentionPolicy>, Verdict> {
+    let named = camera.spec.retention_policy_ref.as_ref().map(|r| &r.name);
+    let Some(name) = named.or(tenant.spec.defaults.retention_policy.as_ref()) else {
+        return Err(Verdict::no("NoRetentionPolicy", "Nothing says for how long this camera's footage is kept: name a RetentionPolicy in spec.retentionPolicyRef, or a default in the Tenant."));
+    };
+    match observed.retention_policies.iter().find(|p| p.name_any() == *name) {
+        Some(policy) => Ok(Some(policy)),
+        None => Err(Verdict::no("NoRetentionPolicy", format!("The RetentionPolicy {name} does not exist in this namespace: create it, or name another."))),
+    }
+}
+
+fn sharing_policy<'a>(tenant: &Tenant, observed: &'a Observed, camera: &Camera) -> Result<Option<&'a SharingPolicy>, Verdict> {
+    let named = camera.spec.sharing_policy_ref.as_ref().map(|r| &r.name);
+    let Some(name) = named.or(tenant.spec.defaults.sharing_policy.as_ref()) else { return Ok(None) };
+    match observed.sharing_policies.iter().find(|p| p.name_any() == *name) {
+        Some(policy) => Ok(Some(policy)),
+        // Recorded under no policy it could never be disclosed, and the owner would learn that too late.
+        None => Err(Verdict::no("NoSharingPolicy", format!("The SharingPolicy {name} does not exist in this namespace: create it, or name another."))),
+    }
+}
+
+fn camera_config(tenant: &Tenant, camera: &Camera, id: &CameraId, policy: PolicyId, sharing: Option<&SharingPolicy>) -> CameraConfig {
+    let spec = &camera.spec;
+    CameraConfig {
+        name: camera.name_any(),
+        url: spec.source.url.clone(),
+        transport: match spec.source.transport {
+            Transport::Tcp => ShardTransport::Tcp,
+            Transport::Udp => ShardTransport::Udp,
+        },
+        max_sessions: spec.source.max_sessions,
+        audio: spec.audio.unwrap_or(tenant.spec.defaults.audio) == Audio::Enabled,
+        recording: recording(camera),
+        segment_duration_ms: spec.segment_duration.as_secs() * 1000,
+        expected_bitrate: spec.expected_bitrate.value(),
+        retention_policy: policy,
+        sharing_policy_digest: sharing.map(|p| digest::hex(&digest::sharing_policy(&p.spec))),
+        camera_key: PublicKeyConfig { name: camera_key_name(id), pem: String::new() },
+    }
+}
+
+fn recording(camera: &Camera) -> Recording {
+    let recording = &camera.spec.recording;
+    match recording.mode {
+        RecordingMode::Continuous => Recording::Continuous,
+        RecordingMode::Off => Recording::Off,
+        RecordingMode::Schedule => Recording::Schedule {
+            windows: recording
+                .schedule
+                .iter()
+                .map(|window| ScheduleWindow {
+                    days: window.days.iter().map(|day| format!("{day:?}")).collect(),
+                    from: window.from.clone(),
+                    to: window.to.clone(),
+                    time_zone: window.time_zone.clone(),
+                })
+                .collect(),
+        },
+    }
+}
+
+/// The present epoch and those ahead.
+fn epochs(policy: &PolicyId, length: u64, now: Timestamp) -> Vec<(Epoch, String)> {
+    let seconds = i64::try_from(length).unwrap_or(i64::MAX).max(1);
+    let ahead = if seconds < 3600 {
+        SHORT_EPOCHS_AHEAD
+    } else {
+        // As many as cover the span from any moment of the present one.
+        2.max((KEYS_AHEAD.as_secs() + seconds - 1) / seconds)
+    };
+    (0..=ahead)
+        .filter_map(|n| now.checked_add(SignedDuration::from_secs(n * seconds)).ok())
+        .map(|at| Epoch::containing(at, length))
+        .map(|epoch| {
+            let name = epoch_key_name(policy, &epoch);
+            (epoch, name)
+        })
+        .collect()
+}
+
+fn store(tenant: &Tenant, observed: &Observed) -> Result<StoreConfig, Verdict> {
+    let s3 = &tenant.spec.storage.s3;
+    if observed.store.is_none() {
+        return Err(Verdict::no(
+            "StoreUnavailable",
+            "The recorder has no credential for the store: see the Tenant's condition StorageReady.",
+        ));
+    }
+    let ca_bundle = observed.store_ca.clone().map_err(|_| {
+        Verdict::no("StoreUnavailable", "The store's CA bundle is missing: see the Tenant's condition StorageReady.")
+    })?;
+    Ok(StoreConfig {
+        endpoint: s3.endpoint.clone(),
+        region: s3.region.clone(),
+        bucket: s3.bucket.clone(),
+        prefix: s3.prefix.clone().unwrap_or_else(|| tenant.name_any()),
+        path_style: s3.path_style,
+        ca_bundle,
+    })
+}
+
+/// What shall stand in the cluster, and what people are told.
+pub struct Planned {
+    /// The shard's configuration; none if nothing can be recorded.
+    pub config: Option<ShardConfig>,
+    /// For each camera by name: where it is recorded, or why not.
+    pub tenant_plan: TenantPlan,
+}
+
+/// Puts cameras and keys together.
+pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) -> Planned {
+    let not = |why: &Verdict| Placement::Not { why: why.clone(), keys: Verdict::unknown("NotNeeded", "Told once the camera is recorded.") };
+    let mut placements: TenantPlan = TenantPlan {
+        cameras: wanted.refused.iter().map(|(name, why)| (name.clone(), not(why))).collect(),
+    };
+    let store = match &wanted.store {
+        Ok(store) => store,
+        Err(why) => {
+            placements.cameras.extend(wanted.cameras.values().map(|c| (c.config.name.clone(), not(why))));
+            // What runs goes on with what it was told.
+            return Planned { config: None, tenant_plan: placements };
+        }
+    };
+    let epoch_keys = epoch_keys(wanted, observed, keys, now);
+    let failure = keys.failure.as_ref().map(vault::verdict);
+    let mut cameras = BTreeMap::new();
+    for (id, camera) in &wanted.cameras {
+        let pem = keys.pems.get(&camera.config.camera_key.name);
+        let has_epoch = epoch_keys.get(&camera.config.retention_policy).is_some_and(|e| !e.is_empty());
+        let placement = match pem {
+            Some(pem) if has_epoch => {
+                let mut config = camera.config.clone();
+                config.camera_key.pem.clone_from(pem);
+                cameras.insert(id.clone(), config);
+                Placement::Shard {
+                    shard: SHARD.to_owned(),
+                    retention_policy: camera.retention_policy.clone(),
+                    sharing_policy: camera.sharing_policy.clone(),
+                    keys: failure.clone().unwrap_or_else(|| Verdict::yes("Made", "The camera's key and the epochs' keys exist.")),
+                }
+            }
+            _ => {
+                let message = failure.as_ref().map_or("The camera's keys are being made.", |f| f.message.as_str());
+                let why = Verdict::no("KeysNotReady", message);
+                Placement::Not { why: why.clone(), keys: failure.clone().unwrap_or(why) }
+            }
+        };
+        placements.cameras.insert(camera.config.name.clone(), placement);
+    }
+    let used: BTreeSet<&PolicyId> = cameras.values().map(|c| &c.retention_policy).collect();
+    let config = ShardConfig {
+        tenant: observed.tenant.clone(),
+        store: store.clone(),
+        camera_networks: wanted.camera_networks.clone(),
+        spool: wanted.spool,
+        epoch_keys: epoch_keys.iter().filter(|(p, _)| used.contains(p)).map(|(p, e)| (p.clone(), e.clone())).collect(),
+        cameras,
+    };
+    Planned { config: Some(config), tenant_plan: placements }
+}
+
+/// The keys of the epochs wanted, as far as they exist, and the newest of before if none of them does: a pod
+/// that has no newer key goes on with its last.
+fn epoch_keys(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) -> BTreeMap<PolicyId, Vec<EpochKeyConfig>> {
+    let oldest = now - KEYS_BEHIND;
+    wanted
+        .epochs
+        .iter()
+        .map(|(policy, epochs)| {
+            let told = observed.current.iter().flat_map(|c| c.epoch_keys.get(policy)).flatten().cloned();
+            let made = epochs.iter().filter_map(|(epoch, name)| {
+                let pem = keys.pems.get(name)?.clone();
+                let key = PublicKeyConfig { name: name.clone(), pem };
+                Some(EpochKeyConfig { start: epoch.start().as_second(), length: epoch.length_seconds(), key })
+            });
+            let mut all: Vec<EpochKeyConfig> = told.chain(made).collect();
+            all.sort_by_key(|k| k.start);
+            all.dedup_by(|a, b| a.key.name == b.key.name);
+            let newest = all.last().cloned();
+            all.retain(|k| k.start.saturating_add_unsigned(k.length) > oldest.as_second());
+            if all.is_empty() {
+                all.extend(newest);
+            }
+            (policy.clone(), all)
+        })
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! Does what was planned, in the order in which one thing needs the other.
+
+use camerafleet_crds::Tenant;
+use camerafleet_footage::vault::VaultError;
+use k8s_openapi::api::{
+    core::v1::{Namespace, ServiceAccount},
+    rbac::v1::RoleBinding,
+};
+use kube::Api;
+
+use super::{
+    plan::{Ownership, Plan},
+    resources,
+};
+use crate::{context::Context, controllers::ingest, error::Error, kube_api};
+
+/// What Vault said of the tenant's mount; `None` if it was not asked.
+pub struct Done {
+    /// The mount is there, or why not.
+    pub vault: Option<Result<(), VaultError>>,
+}
+
+/// Does it.
+pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Done, Error> {
+    let Plan::Bind { namespace } = plan else { return Ok(Done { vault: None }) };
+    let client = &context.client;
+    let name = &tenant.spec.namespace;
+    if *namespace == Ownership::Absent {
+        tracing::info!(namespace = name, "creating the tenant's namespace");
+    }
+    kube_api::apply(&Api::<Namespace>::all(client.clone()), &resources::namespace(tenant)).await?;
+    let operator = (context.args.namespace.as_str(), context.args.service_account.as_str());
+    let binding = resources::operator_binding(tenant, &context.args.tenant_cluster_role, operator);
+    kube_api::apply(&Api::<RoleBinding>::namespaced(client.clone(), name), &binding).await?;
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
+    for account in resources::JOB_ACCOUNTS {
+        kube_api::apply(&accounts, &resources::job_account(tenant, account)).await?;
+    }
+    context.router.watch_secrets(name);
+    Ok(Done { vault: Some(mount(tenant, context).await) })
+}
+
+/// Vault's answer is a condition, not an error: the rest of the tenant goes on without it.
+async fn mount(tenant: &Tenant, context: &Context) -> Result<(), VaultError> {
+    let target = ingest::vault_target(tenant, context).await?;
+    let vault = context.vault.get(&target).await?;
+    let result = vault.ensure_transit_mount(&context.vault.mount(&tenant.spec.namespace)).await;
+    if matches!(result, Err(VaultError::Denied { .. })) {
+        context.vault.forget(&target).await;
+    }
+    result
+}

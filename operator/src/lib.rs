@@ -1,0 +1,18 @@
+//! The control plane: it keeps what is declared (tenants, cameras, policies) and what runs (namespaces,
+//! recorders, keys) in sync.
+
+pub mod conditions;
+pub mod config;
+pub mod context;
+pub mod controllers;
+pub mod error;
+pub mod http;
+pub mod identity;
+pub mod kube_api;
+pub mod lease;
+pub mod metrics;
+pub mod pods;
+pub mod run;
+pub mod vault;
+pub mod vault_setup;
+pub mod watch;

@@ -1,0 +1,55 @@
+//! What monitoring reads. Label values are bounded: kinds, results and states, never names of objects.
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// The operator's metrics.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Where they are registered.
+    pub registry: Registry,
+    /// `camerafleet_reconciliations_total{pipeline,result}`.
+    pub reconciliations: IntCounterVec,
+    /// `camerafleet_reconciliation_duration_seconds{pipeline}`.
+    pub duration: HistogramVec,
+    /// `camerafleet_leader`.
+    pub leader: IntGauge,
+    /// `camerafleet_cameras{state}`.
+    pub cameras: IntGaugeVec,
+    /// `camerafleet_keys_created_total{kind}`.
+    pub keys_created: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers all of them.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let metrics = Self {
+            reconciliations: IntCounterVec::new(
+                Opts::new("camerafleet_reconciliations_total", "Reconciliations, by pipeline and result."),
+                &["pipeline", "result"],
+            )?,
+            duration: HistogramVec::new(
+                HistogramOpts::new("camerafleet_reconciliation_duration_seconds", "How long a reconciliation took.")
+                    .buckets(vec![0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 20.0]),
+                &["pipeline"],
+            )?,
+            leader: IntGauge::new("camerafleet_leader", "1 while this replica holds the Lease.")?,
+            cameras: IntGaugeVec::new(
+                Opts::new("camerafleet_cameras", "Cameras, by the reason of their Ready condition."),
+                &["state"],
+            )?,
+            keys_created: IntCounterVec::new(
+                Opts::new("camerafleet_keys_created_total", "Transit keys made, by kind (camera, epoch)."),
+                &["kind"],
+            )?,
+            registry,
+        };
+        let registry = &metrics.registry;
+        registry.register(Box::new(metrics.reconciliations.clone()))?;
+        registry.register(Box::new(metrics.duration.clone()))?;
+        registry.register(Box::new(metrics.leader.clone()))?;
+        registry.register(Box::new(metrics.cameras.clone()))?;
+        registry.register(Box::new(metrics.keys_created.clone()))?;
+        Ok(metrics)
+    }
+}

@@ -1,0 +1,112 @@
+//! `operator run`: waits for the Lease, then watches and reconciles until it is told to stop.
+
+use std::{
+    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use kube::{
+    Client,
+    client::ClientBuilder,
+    runtime::events::{Recorder, Reporter},
+};
+use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, task::JoinSet};
+
+use crate::{
+    config::RunArgs,
+    context::{Context, Plans},
+    controllers::{self, camera, ingest, retention_policy, sharing_policy, tenant},
+    http::{self, Health},
+    lease::Leadership,
+    metrics::Metrics,
+    pods::{self, Answers},
+    vault::Sessions,
+    watch::{self, Queues, Router, Synced, TenantSecrets},
+};
+
+/// Runs until a signal, or until the Lease is lost, which is an error: the process must end.
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    let config = kube::Config::infer().await.context("find the API server")?;
+    let client = Client::try_from(config.clone()).context("make a client for the API server")?;
+    // The Lease's calls must fail in time: no retries below them.
+    let lease_client = ClientBuilder::try_from(config).context("make a client for the Lease")?.build();
+    let metrics = Metrics::new().context("register metrics")?;
+    let synced = Synced::default();
+    let leading = Arc::new(AtomicBool::new(false));
+    let health = Health { metrics: metrics.clone(), synced: synced.clone(), leading: Arc::clone(&leading) };
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("listen on {}", args.listen))?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        if let Err(error) = axum::serve(listener, http::router(health)).await {
+            tracing::error!(%error, "the endpoint for probes and metrics ended");
+        }
+    });
+
+    let mut stop = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut leadership = Leadership::new(lease_client, &args.namespace, &args.identity);
+    tracing::info!(identity = args.identity, "waiting for the Lease");
+    tokio::select! {
+        () = leadership.acquire() => {}
+        _ = stop.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    }
+    tracing::info!("leading");
+    leading.store(true, Ordering::Relaxed);
+    metrics.leader.set(1);
+    reconcile_all(client, args, metrics, synced, &mut tasks);
+
+    let lost = tokio::select! {
+        why = leadership.hold() => Some(why),
+        _ = stop.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    // First everything that writes ends, then the Lease goes.
+    tasks.shutdown().await;
+    match lost {
+        Some(why) => anyhow::bail!("{why}; ending, so that no two replicas write"),
+        None => {
+            let _ = tokio::time::timeout(Duration::from_secs(3), leadership.release()).await;
+            Ok(())
+        }
+    }
+}
+
+/// Starts the watches and a pipeline per kind.
+fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced, tasks: &mut JoinSet<()>) {
+    let (router, queues) = Router::new(TenantSecrets::new(client.clone()));
+    let index = watch::start(&client, &args, &router, &synced, tasks);
+    let reporter = Reporter { controller: "camerafleet-operator".into(), instance: Some(args.identity.clone()) };
+    let context = Arc::new(Context {
+        events: Recorder::new(client.clone(), reporter),
+        vault: Sessions::new(args.vault.clone()),
+        answers: Answers::default(),
+        plans: Plans::default(),
+        client,
+        args,
+        index,
+        router,
+        metrics,
+    });
+    let Queues { tenant, ingest, camera, retention_policy, sharing_policy } = queues;
+    let index = &context.index;
+    tasks.spawn(controllers::drive("tenant", context.clone(), index.tenants.clone(), tenant, tenant::reconcile));
+    tasks.spawn(controllers::drive("ingest", context.clone(), index.tenants.clone(), ingest, ingest::reconcile));
+    tasks.spawn(controllers::drive("camera", context.clone(), index.cameras.clone(), camera, camera::reconcile));
+    tasks.spawn(controllers::drive(
+        "retention_policy",
+        context.clone(),
+        index.retention_policies.clone(),
+        retention_policy,
+        retention_policy::reconcile,
+    ));
+    tasks.spawn(controllers::drive(
+        "sharing_policy",
+        context.clone(),
+        index.sharing_policies.clone(),
+        sharing_policy,
+        sharing_policy::reconcile,
+    ));
+    tasks.spawn(pods::poll(context));
+}

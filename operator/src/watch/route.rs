@@ -1,0 +1,134 @@
+//! From what changed to what has work to do.
+
+use std::sync::{Arc, OnceLock};
+
+use camerafleet_crds::{Camera, RetentionPolicy, SharingPolicy, TENANT_LABEL, Tenant};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Resource, ResourceExt,
+    runtime::{controller::ReconcileRequest, reflector::ObjectRef},
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Index, TenantSecrets};
+
+/// One queue per pipeline. They are bounded by what stands behind them: the scheduler takes everything at once
+/// and keeps one entry an object.
+pub struct Queues {
+    /// Tenants whose namespace, mount and members are due.
+    pub tenant: UnboundedReceiver<ReconcileRequest<Tenant>>,
+    /// Tenants whose recorders are due.
+    pub ingest: UnboundedReceiver<ReconcileRequest<Tenant>>,
+    /// Cameras whose identity or status is due.
+    pub camera: UnboundedReceiver<ReconcileRequest<Camera>>,
+    /// Retention policies that are due.
+    pub retention_policy: UnboundedReceiver<ReconcileRequest<RetentionPolicy>>,
+    /// Sharing policies that are due.
+    pub sharing_policy: UnboundedReceiver<ReconcileRequest<SharingPolicy>>,
+}
+
+/// Knows which pipelines a change concerns.
+pub struct Router {
+    tenant: UnboundedSender<ReconcileRequest<Tenant>>,
+    ingest: UnboundedSender<ReconcileRequest<Tenant>>,
+    camera: UnboundedSender<ReconcileRequest<Camera>>,
+    retention_policy: UnboundedSender<ReconcileRequest<RetentionPolicy>>,
+    sharing_policy: UnboundedSender<ReconcileRequest<SharingPolicy>>,
+    index: OnceLock<Index>,
+    secrets: TenantSecrets,
+}
+
+/// A queue whose reader is gone belongs to a process that is stopping.
+fn send<K: Resource<DynamicType = ()>>(queue: &UnboundedSender<ReconcileRequest<K>>, object: ObjectRef<K>) {
+    let _ = queue.send(object.into());
+}
+
+impl Router {
+    /// A router and the queues that it fills.
+    pub fn new(secrets: TenantSecrets) -> (Arc<Self>, Queues) {
+        let (tenant, tenant_queue) = unbounded_channel();
+        let (ingest, ingest_queue) = unbounded_channel();
+        let (camera, camera_queue) = unbounded_channel();
+        let (retention_policy, retention_policy_queue) = unbounded_channel();
+        let (sharing_policy, sharing_policy_queue) = unbounded_channel();
+        let index = OnceLock::new();
+        let router = Self { tenant, ingest, camera, retention_policy, sharing_policy, index, secrets };
+        let queues = Queues {
+            tenant: tenant_queue,
+            ingest: ingest_queue,
+            camera: camera_queue,
+            retention_policy: retention_policy_queue,
+            sharing_policy: sharing_policy_queue,
+        };
+        (Arc::new(router), queues)
+    }
+
+    /// Gives the router the index that its watches fill.
+    pub(super) fn connect(&self, index: Index) {
+        // The index is made once, at start.
+        let _ = self.index.set(index);
+    }
+
+    pub(super) fn tenant(self: &Router, tenant: &Tenant) {
+        send(&self.tenant, ObjectRef::from_obj(tenant));
+        send(&self.ingest, ObjectRef::from_obj(tenant));
+    }
+
+    pub(super) fn camera(&self, camera: &Camera) {
+        send(&self.camera, ObjectRef::from_obj(camera));
+        self.recorders_of(camera.namespace().as_deref());
+    }
+
+    pub(super) fn retention_policy(&self, policy: &RetentionPolicy) {
+        send(&self.retention_policy, ObjectRef::from_obj(policy));
+        self.recorders_of(policy.namespace().as_deref());
+    }
+
+    pub(super) fn sharing_policy(&self, policy: &SharingPolicy) {
+        send(&self.sharing_policy, ObjectRef::from_obj(policy));
+        self.recorders_of(policy.namespace().as_deref());
+    }
+
+    /// Something that the recorders are made of.
+    pub(super) fn child<K: Resource>(&self, child: &K) {
+        self.recorders_of(child.namespace().as_deref());
+    }
+
+    pub(super) fn namespace(&self, namespace: &Namespace) {
+        if let Some(tenant) = namespace.labels().get(TENANT_LABEL) {
+            send(&self.tenant, ObjectRef::new(tenant));
+            send(&self.ingest, ObjectRef::new(tenant));
+        }
+    }
+
+    /// A tenant's namespace is bound: its cameras' Secrets can be watched from now on.
+    pub fn watch_secrets(self: &Arc<Self>, namespace: &str) {
+        self.secrets.watch(namespace, self);
+    }
+
+    /// The recorders of a namespace, and the tenant's counts.
+    pub fn recorders_of(&self, namespace: Option<&str>) {
+        let tenant = self.index.get().zip(namespace).and_then(|(index, namespace)| index.tenant_of(namespace));
+        if let Some(tenant) = tenant {
+            send(&self.ingest, ObjectRef::from_obj(&*tenant));
+        }
+    }
+
+    /// A camera's recorder says something new, or its plan changed.
+    pub fn camera_news(&self, namespace: &str, name: &str) {
+        send(&self.camera, ObjectRef::new(name).within(namespace));
+    }
+
+    /// A tenant's counts changed.
+    pub fn tenant_news(&self, name: &str) {
+        send(&self.tenant, ObjectRef::new(name));
+    }
+
+    /// A kind has been seen whole: what waited for it is due.
+    pub(super) fn everything(&self) {
+        let Some(index) = self.index.get() else { return };
+        for tenant in index.tenants.state() {
+            self.tenant(&tenant);
+        }
+    }
+}
