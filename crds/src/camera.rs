@@ -20,16 +20,34 @@ use crate::{Amount, LocalRef, Span};
     status = "CameraStatus",
     derive = "PartialEq",
     doc = "A camera or doorbell whose pictures are recorded, sealed, and kept for as long as its RetentionPolicy says.",
-    printcolumn(name = "State", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
-    printcolumn(name = "Recording", type_ = "string", json_path = ".status.conditions[?(@.type=='Recording')].status"),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
+    printcolumn(
+        name = "Recording",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Recording')].status"
+    ),
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.kind"),
     printcolumn(name = "Retention", type_ = "string", json_path = ".status.retentionPolicy"),
     printcolumn(name = "Sharing", type_ = "string", json_path = ".status.sharingPolicy"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Codec", type_ = "string", json_path = ".status.stream.codec", priority = 1),
-    printcolumn(name = "Resolution", type_ = "string", json_path = ".status.stream.resolution", priority = 1),
+    printcolumn(
+        name = "Resolution",
+        type_ = "string",
+        json_path = ".status.stream.resolution",
+        priority = 1
+    ),
     printcolumn(name = "Shard", type_ = "string", json_path = ".status.shard", priority = 1),
-    printcolumn(name = "Id", type_ = "string", json_path = ".metadata.annotations.camerafleet\\.io/id", priority = 1)
+    printcolumn(
+        name = "Id",
+        type_ = "string",
+        json_path = ".metadata.annotations.camerafleet\\.io/id",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CameraSpec {

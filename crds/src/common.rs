@@ -33,7 +33,9 @@ pub struct InvalidSpan;
 
 impl fmt::Display for InvalidSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a duration is a whole number above zero and one of s, m, h or d, as in 90s, 15m, 72h or 30d")
+        f.write_str(
+            "a duration is a whole number above zero and one of s, m, h or d, as in 90s, 15m, 72h or 30d",
+        )
     }
 }
 
@@ -165,7 +167,18 @@ mod tests {
             assert_eq!(Span::try_from(text.to_owned()).unwrap().as_secs(), seconds, "{text}");
         }
         assert_eq!(Span::hours(24).to_string(), "1d");
-        for bad in ["", "0s", "01s", "-1s", "1.5h", "1w", "h", "1 h", "99999999999999999999d", "9999999999999999999d"] {
+        for bad in [
+            "",
+            "0s",
+            "01s",
+            "-1s",
+            "1.5h",
+            "1w",
+            "h",
+            "1 h",
+            "99999999999999999999d",
+            "9999999999999999999d",
+        ] {
             assert!(Span::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }

@@ -20,7 +20,11 @@ use crate::{Amount, Span};
     status = "RetentionPolicyStatus",
     derive = "PartialEq",
     doc = "For how long footage is kept, and how soon after that it can no longer be read from any copy.",
-    printcolumn(name = "State", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
     printcolumn(name = "Keep-For", type_ = "string", json_path = ".spec.keepFor"),
     printcolumn(name = "Key-Epoch", type_ = "string", json_path = ".spec.keyEpoch"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

@@ -20,7 +20,11 @@ use crate::{LocalRef, Span};
     status = "SharingPolicyStatus",
     derive = "PartialEq",
     doc = "Who owns footage, and on what ground it may be released. What is not listed is denied.",
-    printcolumn(name = "State", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
     printcolumn(name = "Custody", type_ = "string", json_path = ".spec.custody"),
     printcolumn(name = "Digest", type_ = "string", json_path = ".status.digest", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

@@ -24,13 +24,22 @@ use crate::{Amount, Audio, LocalRef, Span};
     status = "TenantStatus",
     derive = "PartialEq",
     doc = "A tenant: a namespace of its own with its cameras, keys, store and members, which no other tenant can reach.",
-    printcolumn(name = "State", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
     printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.namespace"),
     printcolumn(name = "Cameras", type_ = "integer", json_path = ".status.cameras"),
     printcolumn(name = "Recording", type_ = "integer", json_path = ".status.recording"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Shards", type_ = "integer", json_path = ".status.shards", priority = 1),
-    printcolumn(name = "Id", type_ = "string", json_path = ".metadata.annotations.camerafleet\\.io/id", priority = 1)
+    printcolumn(
+        name = "Id",
+        type_ = "string",
+        json_path = ".metadata.annotations.camerafleet\\.io/id",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TenantSpec {

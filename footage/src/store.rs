@@ -1,0 +1,71 @@
+//! The object store, reached in one way by recorders, jobs and the operator.
+
+use std::time::Duration;
+
+use object_store::{
+    BackoffConfig, Certificate, ClientOptions, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder},
+};
+use zeroize::Zeroizing;
+
+use crate::shard::StoreConfig;
+
+/// A connection is there within this or not at all.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An access key. It has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreCredential {
+    /// Public.
+    pub access_key_id: Zeroizing<String>,
+    /// Secret.
+    pub secret_access_key: Zeroizing<String>,
+}
+
+/// Why there is no client: a setting, never the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreConfigError {
+    /// The bundle.
+    #[error("the store's CA bundle is not PEM")]
+    CaBundle,
+    /// Endpoint, region or bucket.
+    #[error("the store's endpoint, region or bucket cannot be used")]
+    Settings,
+}
+
+/// A client for a bucket. Makes no request. `timeout` bounds one request, body included; what a second attempt
+/// heals at once is retried here, the rest is the caller's.
+pub fn s3(
+    config: &StoreConfig,
+    credential: &StoreCredential,
+    timeout: Duration,
+) -> Result<AmazonS3, StoreConfigError> {
+    let mut client = ClientOptions::new()
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_timeout(timeout)
+        .with_allow_http(config.endpoint.starts_with("http://"));
+    if let Some(bundle) = &config.ca_bundle {
+        let certificates =
+            Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|_| StoreConfigError::CaBundle)?;
+        for certificate in certificates {
+            client = client.with_root_certificate(certificate);
+        }
+    }
+    let backoff = BackoffConfig {
+        init_backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+        base: 2.0,
+    };
+    let retry = RetryConfig { backoff, max_retries: 2, retry_timeout: Duration::from_secs(30) };
+    AmazonS3Builder::new()
+        .with_endpoint(config.endpoint.trim_end_matches('/'))
+        .with_region(&config.region)
+        .with_bucket_name(&config.bucket)
+        .with_virtual_hosted_style_request(!config.path_style)
+        .with_access_key_id(credential.access_key_id.as_str())
+        .with_secret_access_key(credential.secret_access_key.as_str())
+        .with_client_options(client)
+        .with_retry(retry)
+        .build()
+        .map_err(|_| StoreConfigError::Settings)
+}
