@@ -13,7 +13,9 @@ pub enum CustodyError {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// What Vault decrypted is no secret of ours: the header was not made by a recorder.
-    #[error("the key {key} decrypts to something that is no 32-byte secret: the segment was not sealed by a recorder")]
+    #[error(
+        "the key {key} decrypts to something that is no 32-byte secret: the segment was not sealed by a recorder"
+    )]
     NotASecret {
         /// The Transit key.
         key: String,
@@ -21,7 +23,11 @@ pub enum CustodyError {
 }
 
 /// The window key W and the epoch share E of a segment.
-pub async fn unwrap(vault: &Vault, mount: &str, header: &SealedHeader) -> Result<(Secret32, Secret32), CustodyError> {
+pub async fn unwrap(
+    vault: &Vault,
+    mount: &str,
+    header: &SealedHeader,
+) -> Result<(Secret32, Secret32), CustodyError> {
     let window = unwrap_one(vault, mount, header.wrapped_window_key()).await?;
     let epoch = unwrap_one(vault, mount, header.wrapped_epoch_share()).await?;
     Ok((window, epoch))

@@ -5,8 +5,7 @@ use sha2::{Digest, Sha256};
 
 /// The digest of a SharingPolicy's spec, as segments carry it.
 pub fn sharing_policy(spec: &SharingPolicySpec) -> [u8; 32] {
-    let canonical =
-        serde_jcs::to_vec(spec).unwrap_or_else(|e| unreachable!("a spec is plain data: {e}"));
+    let canonical = serde_jcs::to_vec(spec).unwrap_or_else(|e| unreachable!("a spec is plain data: {e}"));
     Sha256::digest(canonical).into()
 }
 
@@ -26,8 +25,10 @@ mod tests {
 
     #[test]
     fn a_digest_does_not_depend_on_the_order_of_fields() {
-        let one = r#"{"owners":[{"name":"a","user":"a@example.com"}],"custody":"Vault","consentThreshold":1}"#;
-        let two = r#"{"consentThreshold":1,"custody":"Vault","owners":[{"user":"a@example.com","name":"a"}]}"#;
+        let one =
+            r#"{"owners":[{"name":"a","user":"a@example.com"}],"custody":"Vault","consentThreshold":1}"#;
+        let two =
+            r#"{"consentThreshold":1,"custody":"Vault","owners":[{"user":"a@example.com","name":"a"}]}"#;
         let digest = |text| sharing_policy(&serde_json::from_str(text).unwrap());
         assert_eq!(digest(one), digest(two));
         assert_ne!(digest(one), digest(&two.replace("1,", "2,")));

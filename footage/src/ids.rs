@@ -58,13 +58,14 @@ id!(/** A Tenant's lasting identity. */ TenantId, "tenant");
 id!(/** A Camera's lasting identity. */ CameraId, "camera");
 id!(/** A RetentionPolicy's lasting identity. */ PolicyId, "policy");
 
-/// A recorder stream: one incarnation of one camera's recorder, 128 random bits as hex.
+/// A recorder stream: one incarnation of one camera's recorder. It is the first 16 bytes of its public key's SHA-256,
+/// as hex, so that an object's name commits to the key that signed it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct StreamId(String);
 
 impl StreamId {
-    /// From the random bits.
+    /// From the bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }

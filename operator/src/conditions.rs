@@ -74,7 +74,8 @@ pub fn merge(
         .iter()
         .map(|(type_, verdict)| {
             let status = verdict.truth.as_str();
-            let since = get(observed, type_).filter(|c| c.status == status).map(|c| c.last_transition_time.clone());
+            let since =
+                get(observed, type_).filter(|c| c.status == status).map(|c| c.last_transition_time.clone());
             Condition {
                 type_: (*type_).to_owned(),
                 status: status.to_owned(),

@@ -55,7 +55,11 @@ pub struct VaultArgs {
     #[arg(long = "vault-mount-prefix", env = "VAULT_MOUNT_PREFIX", default_value = "camerafleet")]
     pub mount_prefix: String,
     /// The projected ServiceAccount token with Vault's audience.
-    #[arg(long = "vault-token-file", env = "VAULT_TOKEN_FILE", default_value = "/var/run/secrets/vault/token")]
+    #[arg(
+        long = "vault-token-file",
+        env = "VAULT_TOKEN_FILE",
+        default_value = "/var/run/secrets/vault/token"
+    )]
     pub token_file: PathBuf,
 }
 

@@ -22,7 +22,11 @@ pub async fn call<T>(doing: &str, call: impl Future<Output = kube::Result<T>>) -
     limited(doing, CALL_TIMEOUT, call).await
 }
 
-async fn limited<T>(doing: &str, limit: Duration, call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+async fn limited<T>(
+    doing: &str,
+    limit: Duration,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
     match tokio::time::timeout(limit, call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(e)) => Err(Error::Kube { doing: doing.to_owned(), source: Box::new(e) }),

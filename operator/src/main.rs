@@ -15,15 +15,12 @@ enum Command {
     /// Reconciles tenants, cameras and policies until it is told to stop.
     Run(Box<RunArgs>),
     /// Installs Camerafleet's policies and roles into Vault, with an administrator's token.
-    VaultSetup(vault_setup::VaultSetupArgs),
+    VaultSetup(Box<vault_setup::VaultSetupArgs>),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    if rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .is_err()
-    {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         anyhow::bail!("another TLS provider was installed first");
     }
     let cli = Cli::parse();
@@ -38,6 +35,6 @@ async fn main() -> anyhow::Result<()> {
                 .init();
             run::run(*args).await
         }
-        Command::VaultSetup(args) => vault_setup::run(args).await,
+        Command::VaultSetup(args) => vault_setup::run(*args).await,
     }
 }

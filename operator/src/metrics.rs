@@ -29,8 +29,11 @@ impl Metrics {
                 &["pipeline", "result"],
             )?,
             duration: HistogramVec::new(
-                HistogramOpts::new("camerafleet_reconciliation_duration_seconds", "How long a reconciliation took.")
-                    .buckets(vec![0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 20.0]),
+                HistogramOpts::new(
+                    "camerafleet_reconciliation_duration_seconds",
+                    "How long a reconciliation took.",
+                )
+                .buckets(vec![0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 20.0]),
                 &["pipeline"],
             )?,
             leader: IntGauge::new("camerafleet_leader", "1 while this replica holds the Lease.")?,

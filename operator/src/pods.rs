@@ -41,7 +41,9 @@ impl Answers {
             .iter()
             .filter(|(pod, _)| pod.namespace == namespace)
             .filter_map(|(_, status)| status.as_ref()?.cameras.get(camera));
-        statuses.min_by_key(|status| (rank(status.state), matches!(status.stored, StoreState::Waiting))).cloned()
+        statuses
+            .min_by_key(|status| (rank(status.state), matches!(status.stored, StoreState::Waiting)))
+            .cloned()
     }
 
     /// Whether any recorder of the namespace answers.
@@ -118,7 +120,8 @@ pub async fn poll(context: Arc<Context>) {
 }
 
 async fn ask_all(context: &Context, http: &reqwest::Client) {
-    let pods: Vec<(PodKey, String)> = context.index.pods.state().iter().filter_map(|pod| target(pod)).collect();
+    let pods: Vec<(PodKey, String)> =
+        context.index.pods.state().iter().filter_map(|pod| target(pod)).collect();
     let alive: Vec<PodKey> = pods.iter().map(|(key, _)| key.clone()).collect();
     for (pod, cameras) in context.answers.retain(&alive) {
         tell(context, &pod.namespace, &cameras);

@@ -1,7 +1,10 @@
 //! `operator run`: waits for the Lease, then watches and reconciles until it is told to stop.
 
 use std::{
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,7 +14,11 @@ use kube::{
     client::ClientBuilder,
     runtime::events::{Recorder, Reporter},
 };
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
 
 use crate::{
     config::RunArgs,
@@ -35,7 +42,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let synced = Synced::default();
     let leading = Arc::new(AtomicBool::new(false));
     let health = Health { metrics: metrics.clone(), synced: synced.clone(), leading: Arc::clone(&leading) };
-    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("listen on {}", args.listen))?;
+    let listener =
+        TcpListener::bind(args.listen).await.with_context(|| format!("listen on {}", args.listen))?;
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         if let Err(error) = axum::serve(listener, http::router(health)).await {
@@ -77,7 +85,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced, tasks: &mut JoinSet<()>) {
     let (router, queues) = Router::new(TenantSecrets::new(client.clone()));
     let index = watch::start(&client, &args, &router, &synced, tasks);
-    let reporter = Reporter { controller: "camerafleet-operator".into(), instance: Some(args.identity.clone()) };
+    let reporter =
+        Reporter { controller: "camerafleet-operator".into(), instance: Some(args.identity.clone()) };
     let context = Arc::new(Context {
         events: Recorder::new(client.clone(), reporter),
         vault: Sessions::new(args.vault.clone()),
@@ -91,9 +100,27 @@ fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced
     });
     let Queues { tenant, ingest, camera, retention_policy, sharing_policy } = queues;
     let index = &context.index;
-    tasks.spawn(controllers::drive("tenant", context.clone(), index.tenants.clone(), tenant, tenant::reconcile));
-    tasks.spawn(controllers::drive("ingest", context.clone(), index.tenants.clone(), ingest, ingest::reconcile));
-    tasks.spawn(controllers::drive("camera", context.clone(), index.cameras.clone(), camera, camera::reconcile));
+    tasks.spawn(controllers::drive(
+        "tenant",
+        context.clone(),
+        index.tenants.clone(),
+        tenant,
+        tenant::reconcile,
+    ));
+    tasks.spawn(controllers::drive(
+        "ingest",
+        context.clone(),
+        index.tenants.clone(),
+        ingest,
+        ingest::reconcile,
+    ));
+    tasks.spawn(controllers::drive(
+        "camera",
+        context.clone(),
+        index.cameras.clone(),
+        camera,
+        camera::reconcile,
+    ));
     tasks.spawn(controllers::drive(
         "retention_policy",
         context.clone(),

@@ -49,9 +49,10 @@ pub async fn drive<K, F>(
     if store.wait_until_ready().await.is_err() {
         return;
     }
-    let queue = stream::unfold(queue, |mut queue| async { queue.recv().await.map(|request| (request, queue)) })
-        .map(Ok::<_, std::convert::Infallible>)
-        .boxed();
+    let queue =
+        stream::unfold(queue, |mut queue| async { queue.recv().await.map(|request| (request, queue)) })
+            .map(Ok::<_, std::convert::Infallible>)
+            .boxed();
     let retries = Arc::new(Retries::<K>::default());
     let on_success = Arc::clone(&retries);
     let run = |object: Arc<K>, context: Arc<Context>| {

@@ -39,11 +39,14 @@ impl AuthConfig {
     /// What is to be written over `found`; `None` if it can stay. The method may serve others, too: their
     /// configuration is replaced only if the administrator says so.
     pub(super) fn change(&self, found: Option<&Value>) -> anyhow::Result<Option<Value>> {
-        let found = found.filter(|found| text(found, "kubernetes_host") != "");
+        let found = found.filter(|found| !text(found, "kubernetes_host").is_empty());
         if let Some(found) = found {
             let host = text(found, "kubernetes_host").trim_end_matches('/');
             let other_host = self.host.as_deref().is_some_and(|asked| asked != host);
-            let other_ca = self.ca_pem.as_deref().is_some_and(|pem| pem.trim() != text(found, "kubernetes_ca_cert").trim());
+            let other_ca = self
+                .ca_pem
+                .as_deref()
+                .is_some_and(|pem| pem.trim() != text(found, "kubernetes_ca_cert").trim());
             // A reviewer's token cannot be read back, so one that is given is always written.
             let differs = other_host || other_ca || self.reviewer_jwt.is_some();
             if !differs {
@@ -74,7 +77,9 @@ impl AuthConfig {
 /// A role, complete: a field that is left out would keep what an earlier one set.
 pub(super) fn role(setup: &Setup, party: Party) -> Value {
     let (names, namespaces, selector) = match party {
-        Party::Operator => (&*setup.operator_service_account, json!([setup.operator_namespace]), String::new()),
+        Party::Operator => {
+            (&*setup.operator_service_account, json!([setup.operator_namespace]), String::new())
+        }
         // matchLabels only: neither server takes matchExpressions. Namespaces beside it would be or-ed.
         _ => (party.word(), json!([]), json!({ "matchLabels": { MANAGED_LABEL: "true" } }).to_string()),
     };
@@ -136,18 +141,31 @@ mod tests {
         let new = change(config(None, None, false), None).unwrap().unwrap();
         assert_eq!(new, json!({ "kubernetes_host": "https://kubernetes.default.svc" }));
         assert_eq!(change(config(None, None, false), Some(&found)).unwrap(), None);
-        assert_eq!(change(config(Some("https://a.example.com"), Some("A"), false), Some(&found)).unwrap(), None);
+        assert_eq!(
+            change(config(Some("https://a.example.com"), Some("A"), false), Some(&found)).unwrap(),
+            None
+        );
         // Another one only with the flag, and then what was not asked for is kept.
-        let error = change(config(Some("https://b.example.com"), None, false), Some(&found)).unwrap_err().to_string();
-        assert!(error.contains("https://a.example.com") && error.contains("--overwrite-auth-config"), "{error}");
+        let error =
+            change(config(Some("https://b.example.com"), None, false), Some(&found)).unwrap_err().to_string();
+        assert!(
+            error.contains("https://a.example.com") && error.contains("--overwrite-auth-config"),
+            "{error}"
+        );
         assert!(change(config(None, Some("B"), false), Some(&found)).is_err());
-        let replaced = change(config(Some("https://b.example.com"), None, true), Some(&found)).unwrap().unwrap();
-        assert_eq!(replaced, json!({ "kubernetes_host": "https://b.example.com", "kubernetes_ca_cert": "A\n" }));
+        let replaced =
+            change(config(Some("https://b.example.com"), None, true), Some(&found)).unwrap().unwrap();
+        assert_eq!(
+            replaced,
+            json!({ "kubernetes_host": "https://b.example.com", "kubernetes_ca_cert": "A\n" })
+        );
     }
 
     #[test]
     fn the_api_servers_address_comes_from_the_pod() {
-        let env = |host: &'static str| move |name: &str| Some(if name.ends_with("HOST") { host } else { "443" }.to_owned());
+        let env = |host: &'static str| {
+            move |name: &str| Some(if name.ends_with("HOST") { host } else { "443" }.to_owned())
+        };
         assert_eq!(default_host(env("10.96.0.1")), "https://10.96.0.1:443");
         assert_eq!(default_host(env("fd00::1")), "https://[fd00::1]:443");
         assert_eq!(default_host(|_| None), "https://kubernetes.default.svc");

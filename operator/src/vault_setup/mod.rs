@@ -100,18 +100,28 @@ fn setup(args: &VaultSetupArgs) -> anyhow::Result<Setup> {
         ("operator-service-account", &args.operator_service_account),
     ] {
         if !is_plain_path(text) {
-            bail!("--{flag} {text:?}: letters, digits, '-', '_' and '.' only, with '/' between the parts of a path");
+            bail!(
+                "--{flag} {text:?}: letters, digits, '-', '_' and '.' only, with '/' between the parts of a path"
+            );
         }
     }
     ensure!(!args.role_prefix.contains('/'), "--role-prefix must not have a slash");
-    ensure!(!args.audience.trim().is_empty(), "--audience must not be empty: any token of the cluster would be taken");
+    ensure!(
+        !args.audience.trim().is_empty(),
+        "--audience must not be empty: any token of the cluster would be taken"
+    );
     Ok(Setup {
         auth: auth::AuthConfig {
             mount: args.auth_mount.clone(),
             host: args.kubernetes_host.as_ref().map(without_slash),
             default_host: auth::default_host(|name| std::env::var(name).ok()),
             ca_pem: args.kubernetes_ca_file.as_deref().map(read).transpose()?,
-            reviewer_jwt: args.reviewer_jwt_file.as_deref().map(read).transpose()?.map(|jwt| jwt.trim().to_owned()),
+            reviewer_jwt: args
+                .reviewer_jwt_file
+                .as_deref()
+                .map(read)
+                .transpose()?
+                .map(|jwt| jwt.trim().to_owned()),
             overwrite: args.overwrite_auth_config,
         },
         mount_prefix: args.mount_prefix.clone(),

@@ -42,7 +42,11 @@ impl Setup {
         writeln!(
             out,
             "{}",
-            if self.dry_run { "dry run: nothing was written" } else { "done: Vault has what Camerafleet needs" }
+            if self.dry_run {
+                "dry run: nothing was written"
+            } else {
+                "done: Vault has what Camerafleet needs"
+            }
         )?;
         Ok(())
     }
@@ -54,7 +58,8 @@ impl Setup {
         let path = format!("sys/auth/{mount}");
         let mut found = vault.admin_read(&path).await.with_context(|| format!("looking for the {what}"))?;
         if found.is_none() {
-            let body = json!({ "type": "kubernetes", "description": "ServiceAccounts (Camerafleet and others)" });
+            let body =
+                json!({ "type": "kubernetes", "description": "ServiceAccounts (Camerafleet and others)" });
             self.write(vault, out, &what, &path, &body, None).await?;
             if self.dry_run {
                 return Ok(None);
@@ -92,7 +97,13 @@ impl Setup {
         )
     }
 
-    async fn policy(&self, vault: &Vault, out: &mut impl Write, party: Party, accessor: &str) -> anyhow::Result<()> {
+    async fn policy(
+        &self,
+        vault: &Vault,
+        out: &mut impl Write,
+        party: Party,
+        accessor: &str,
+    ) -> anyhow::Result<()> {
         let path = format!("sys/policies/acl/{}", self.name(party));
         let what = format!("policy {}", self.name(party));
         let wanted = party.policy(&self.mount_prefix, accessor);
@@ -104,7 +115,13 @@ impl Setup {
         self.write(vault, out, &what, &path, &json!({ "policy": wanted }), None).await
     }
 
-    async fn role(&self, vault: &Vault, out: &mut impl Write, party: Party, enabled: bool) -> anyhow::Result<()> {
+    async fn role(
+        &self,
+        vault: &Vault,
+        out: &mut impl Write,
+        party: Party,
+        enabled: bool,
+    ) -> anyhow::Result<()> {
         let path = format!("auth/{}/role/{}", self.auth.mount, self.name(party));
         let what = format!("role {}", self.name(party));
         let wanted = auth::role(self, party);

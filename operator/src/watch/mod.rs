@@ -94,7 +94,13 @@ impl Synced {
 }
 
 /// Starts every watch.
-pub fn start(client: &Client, args: &RunArgs, router: &Arc<Router>, synced: &Synced, tasks: &mut JoinSet<()>) -> Index {
+pub fn start(
+    client: &Client,
+    args: &RunArgs,
+    router: &Arc<Router>,
+    synced: &Synced,
+    tasks: &mut JoinSet<()>,
+) -> Index {
     let managed = watcher::Config::default().labels(&format!("{MANAGED_LABEL}=true"));
     let recorders = watcher::Config::default().labels("camerafleet.io/component=ingest");
     let all = watcher::Config::default();
@@ -105,7 +111,8 @@ pub fn start(client: &Client, args: &RunArgs, router: &Arc<Router>, synced: &Syn
         retention_policies: spawn.watch("retentionpolicies", &all, |r: &Router, o: &RetentionPolicy| {
             r.retention_policy(o);
         }),
-        sharing_policies: spawn.watch("sharingpolicies", &all, |r: &Router, o: &SharingPolicy| r.sharing_policy(o)),
+        sharing_policies: spawn
+            .watch("sharingpolicies", &all, |r: &Router, o: &SharingPolicy| r.sharing_policy(o)),
         pods: spawn.watch("pods", &recorders, |r: &Router, o: &Pod| r.child(o)),
         config_maps: spawn.watch("configmaps", &recorders, |r: &Router, o: &ConfigMap| r.child(o)),
         deployments: spawn.watch("deployments", &recorders, |r: &Router, o: &Deployment| r.child(o)),
@@ -131,19 +138,14 @@ impl Spawner<'_> {
         route: impl Fn(&Router, &K) + Send + 'static,
     ) -> Store<K>
     where
-        K: Resource<DynamicType = ()>
-            + Clone
-            + Debug
-            + serde::de::DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
+        K: Resource<DynamicType = ()> + Clone + Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
         K::DynamicType: Hash + Eq,
     {
         let (store, writer) = reflector::store();
         let api = Api::<K>::all(self.client.clone());
         self.synced.set(kind, false);
-        let watch = follow(kind, api, config.clone(), writer, Arc::clone(self.router), self.synced.clone(), route);
+        let watch =
+            follow(kind, api, config.clone(), writer, Arc::clone(self.router), self.synced.clone(), route);
         self.tasks.spawn(watch);
         store
     }
@@ -168,7 +170,9 @@ async fn follow<K>(
     let mut events = reflector(writer, events).boxed();
     loop {
         match events.try_next().await {
-            Ok(Some(watcher::Event::Apply(object) | watcher::Event::Delete(object))) => route(&router, &object),
+            Ok(Some(watcher::Event::Apply(object) | watcher::Event::Delete(object))) => {
+                route(&router, &object)
+            }
             Ok(Some(watcher::Event::InitApply(object))) => route(&router, &object),
             Ok(Some(watcher::Event::Init)) => {}
             Ok(Some(watcher::Event::InitDone)) => {

@@ -108,7 +108,8 @@ impl Router {
 
     /// The recorders of a namespace, and the tenant's counts.
     pub fn recorders_of(&self, namespace: Option<&str>) {
-        let tenant = self.index.get().zip(namespace).and_then(|(index, namespace)| index.tenant_of(namespace));
+        let tenant =
+            self.index.get().zip(namespace).and_then(|(index, namespace)| index.tenant_of(namespace));
         if let Some(tenant) = tenant {
             send(&self.ingest, ObjectRef::from_obj(&*tenant));
         }

@@ -73,4 +73,3 @@ pub(super) fn watch_own(client: &Client, namespace: &str, router: &Arc<Router>, 
         }
     });
 }
-

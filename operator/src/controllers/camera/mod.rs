@@ -14,13 +14,7 @@ use kube::{
     },
 };
 
-use crate::{
-    conditions,
-    config::CALL_TIMEOUT,
-    context::Context,
-    error::Error,
-    identity, kube_api,
-};
+use crate::{conditions, config::CALL_TIMEOUT, context::Context, error::Error, identity, kube_api};
 
 /// One reconciliation.
 pub async fn reconcile(camera: Arc<Camera>, context: Arc<Context>) -> Result<Action, Error> {
@@ -41,7 +35,9 @@ pub async fn reconcile(camera: Arc<Camera>, context: Arc<Context>) -> Result<Act
         placement: plan.as_ref().and_then(|p| p.cameras.get(&camera.name_any())),
         answer: answer.as_ref(),
     };
-    let Some(status) = status::status(&camera, &seen, context.now()) else { return Ok(Action::await_change()) };
+    let Some(status) = status::status(&camera, &seen, context.now()) else {
+        return Ok(Action::await_change());
+    };
     kube_api::write_status(&api, &*camera, camera.status.as_ref(), &status).await?;
     tell(&camera, &status, &context).await;
     if recording(camera.status.as_ref()) != recording(Some(&status))
@@ -60,7 +56,8 @@ fn recording(status: Option<&CameraStatus>) -> bool {
 async fn tell(camera: &Camera, status: &CameraStatus, context: &Context) {
     let old = camera.status.as_ref().and_then(|s| conditions::get(&s.conditions, "Ready"));
     let Some(new) = conditions::get(&status.conditions, "Ready") else { return };
-    if old.is_some_and(|old| old.reason == new.reason && old.status == new.status) || new.status == "Unknown" {
+    if old.is_some_and(|old| old.reason == new.reason && old.status == new.status) || new.status == "Unknown"
+    {
         return;
     }
     let type_ = if new.status == "True" { EventType::Normal } else { EventType::Warning };

@@ -94,7 +94,10 @@ fn not_recorded(why: Verdict, keys: Verdict) -> Verdicts {
 
 fn recorded(keys: Verdict, answer: Option<&shard::CameraStatus>) -> Verdicts {
     let Some(answer) = answer else {
-        let waiting = Verdict::unknown("RecorderSilent", "No recorder answers for this camera yet: it is starting, or its pod is in trouble (kubectl get pods).");
+        let waiting = Verdict::unknown(
+            "RecorderSilent",
+            "No recorder answers for this camera yet: it is starting, or its pod is in trouble (kubectl get pods).",
+        );
         return Verdicts {
             ready: waiting.clone(),
             recording: waiting.clone(),
@@ -106,12 +109,14 @@ fn recorded(keys: Verdict, answer: Option<&shard::CameraStatus>) -> Verdicts {
     let reason = reason(answer.state);
     let message = answer.message.clone();
     let source = match answer.state {
-        CameraState::Recording | CameraState::NoParameters | CameraState::UnsupportedCodec | CameraState::SpoolFull => {
-            Verdict::yes("Reachable", "The camera answers.")
-        }
-        CameraState::Off | CameraState::ScheduledOff | CameraState::Connecting | CameraState::KeysNotReady => {
-            Verdict::unknown(reason, "Told once the recorder is connected.")
-        }
+        CameraState::Recording
+        | CameraState::NoParameters
+        | CameraState::UnsupportedCodec
+        | CameraState::SpoolFull => Verdict::yes("Reachable", "The camera answers."),
+        CameraState::Off
+        | CameraState::ScheduledOff
+        | CameraState::Connecting
+        | CameraState::KeysNotReady => Verdict::unknown(reason, "Told once the recorder is connected."),
         _ => Verdict::no(reason, message.clone()),
     };
     let recording = match answer.state {
@@ -124,7 +129,9 @@ fn recorded(keys: Verdict, answer: Option<&shard::CameraStatus>) -> Verdicts {
         StoreState::Failing { reason, message } => Verdict::no(store_reason(reason), message.clone()),
     };
     let ready = match (answer.state, &answer.stored) {
-        (CameraState::Recording, StoreState::Failing { message, .. }) => Verdict::no("StoreUnavailable", message.clone()),
+        (CameraState::Recording, StoreState::Failing { message, .. }) => {
+            Verdict::no("StoreUnavailable", message.clone())
+        }
         (CameraState::Recording, _) => Verdict::yes("Recording", "The camera is being recorded."),
         (CameraState::Off | CameraState::ScheduledOff, _) => Verdict::yes(reason, message),
         _ => Verdict::no(reason, message),
@@ -160,3 +167,6 @@ fn store_reason(reason: &str) -> &'static str {
         _ => "StoreFailed",
     }
 }
+
+#[cfg(test)]
+mod tests;

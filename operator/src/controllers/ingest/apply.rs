@@ -16,7 +16,12 @@ use super::{
 use crate::{context::Context, error::Error, kube_api};
 
 /// Does it. Without a configuration what runs is left as it is: it goes on with what it was told.
-pub async fn apply(planned: &Planned, tenant: &Tenant, observed: &Observed, context: &Context) -> Result<(), Error> {
+pub async fn apply(
+    planned: &Planned,
+    tenant: &Tenant,
+    observed: &Observed,
+    context: &Context,
+) -> Result<(), Error> {
     let Some(config) = &planned.config else { return Ok(()) };
     let client = &context.client;
     let namespace = &tenant.spec.namespace;

@@ -102,9 +102,13 @@ pub async fn vault_target(tenant: &Tenant, context: &Context) -> Result<Target, 
     target.namespace = own.namespace.clone().filter(|n| !n.is_empty()).or(target.namespace);
     if let Some(reference) = &own.ca_bundle_secret_ref {
         let api = Api::<Secret>::namespaced(context.client.clone(), &context.args.namespace);
-        let bundle = ca_bundle(&api, reference).await.map_err(|e| VaultError::Config { why: e.to_string() })?;
+        let bundle =
+            ca_bundle(&api, reference).await.map_err(|e| VaultError::Config { why: e.to_string() })?;
         let missing = || VaultError::Config {
-            why: format!("the Secret {} with ca.crt does not exist in the operator's namespace", reference.name),
+            why: format!(
+                "the Secret {} with ca.crt does not exist in the operator's namespace",
+                reference.name
+            ),
         };
         target.ca_pem = Some(bundle.ok_or_else(missing)?);
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use camerafleet_crds::Tenant;
 use camerafleet_footage::vault::VaultError;
 
-use super::{gather::{Observed, vault_target}, plan::Wanted};
+use super::{
+    gather::{Observed, vault_target},
+    plan::Wanted,
+};
 use crate::context::Context;
 
 /// Public keys by name, and why some could not be had.
@@ -20,7 +23,8 @@ pub struct Keys {
 /// Looks up what is known, makes the rest.
 pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, context: &Context) -> Keys {
     let mut keys = Keys { pems: known(observed), failure: None };
-    let missing: Vec<&String> = wanted.key_names().into_iter().filter(|name| !keys.pems.contains_key(*name)).collect();
+    let missing: Vec<&String> =
+        wanted.key_names().into_iter().filter(|name| !keys.pems.contains_key(*name)).collect();
     if missing.is_empty() {
         return keys;
     }

@@ -32,7 +32,12 @@ fn status(policy: &RetentionPolicy, now: Timestamp) -> RetentionPolicyStatus {
     let ready = Verdict::yes("InForce", "Cameras that name this policy are recorded under it.");
     RetentionPolicyStatus {
         observed_generation: policy.metadata.generation,
-        conditions: conditions::merge(&observed.conditions, policy.metadata.generation, &[("Ready", ready)], now),
+        conditions: conditions::merge(
+            &observed.conditions,
+            policy.metadata.generation,
+            &[("Ready", ready)],
+            now,
+        ),
         ..observed
     }
 }

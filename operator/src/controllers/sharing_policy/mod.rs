@@ -41,7 +41,12 @@ fn status(policy: &SharingPolicy, now: Timestamp) -> SharingPolicyStatus {
         observed_generation: policy.metadata.generation,
         digest: Some(digest),
         revisions,
-        conditions: conditions::merge(&observed.conditions, policy.metadata.generation, &[("Ready", ready)], now),
+        conditions: conditions::merge(
+            &observed.conditions,
+            policy.metadata.generation,
+            &[("Ready", ready)],
+            now,
+        ),
     }
 }
 

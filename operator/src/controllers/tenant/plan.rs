@@ -42,17 +42,26 @@ fn ownership(tenant: &Tenant, namespace: Option<&Namespace>) -> Result<Ownership
     let Some(namespace) = namespace else { return Ok(Ownership::Absent) };
     let name = namespace.name_any();
     if namespace.metadata.deletion_timestamp.is_some() {
-        return Err(Verdict::no("NamespaceTerminating", format!("The namespace {name} is being deleted; the tenant follows when it is gone.")));
+        return Err(Verdict::no(
+            "NamespaceTerminating",
+            format!("The namespace {name} is being deleted; the tenant follows when it is gone."),
+        ));
     }
     let holder = namespace.annotations().get(ID_ANNOTATION).map(String::as_str);
     if holder.is_some() && holder == identity::of(tenant) {
         return Ok(Ownership::Ours);
     }
     if holder.is_some() || namespace.labels().contains_key(TENANT_LABEL) {
-        return Err(Verdict::no("NamespaceTaken", format!("The namespace {name} belongs to another tenant; choose another one.")));
+        return Err(Verdict::no(
+            "NamespaceTaken",
+            format!("The namespace {name} belongs to another tenant; choose another one."),
+        ));
     }
     if name == "default" || name.starts_with("kube-") {
-        return Err(Verdict::no("NamespaceTaken", format!("The namespace {name} is the cluster's own and is never adopted; choose another one.")));
+        return Err(Verdict::no(
+            "NamespaceTaken",
+            format!("The namespace {name} is the cluster's own and is never adopted; choose another one."),
+        ));
     }
     if namespace.annotations().get(ADOPT_ANNOTATION) == Some(&tenant.name_any()) {
         return Ok(Ownership::Adopted);

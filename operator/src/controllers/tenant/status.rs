@@ -3,14 +3,24 @@
 use camerafleet_crds::{Tenant, TenantStatus};
 use jiff::Timestamp;
 
-use super::{apply::Done, gather::{MissingSecret, Observed}, plan::Plan};
+use super::{
+    apply::Done,
+    gather::{MissingSecret, Observed},
+    plan::Plan,
+};
 use crate::{
     conditions::{self, Truth, Verdict},
     vault,
 };
 
 /// Decides.
-pub fn status(tenant: &Tenant, observed: &Observed, plan: &Plan, done: &Done, now: Timestamp) -> TenantStatus {
+pub fn status(
+    tenant: &Tenant,
+    observed: &Observed,
+    plan: &Plan,
+    done: &Done,
+    now: Timestamp,
+) -> TenantStatus {
     let namespace = match plan {
         Plan::Bind { .. } => Verdict::yes("Bound", "The namespace is the tenant's."),
         Plan::Refuse(why) => why.clone(),
@@ -43,7 +53,10 @@ pub fn status(tenant: &Tenant, observed: &Observed, plan: &Plan, done: &Done, no
 
 fn ready(tenant: &Tenant, parts: [&Verdict; 3]) -> Verdict {
     if tenant.spec.suspend {
-        return Verdict::no("Suspended", "Nothing is recorded while spec.suspend is true; retention goes on.");
+        return Verdict::no(
+            "Suspended",
+            "Nothing is recorded while spec.suspend is true; retention goes on.",
+        );
     }
     match parts.into_iter().find(|v| v.truth != Truth::True) {
         Some(why) => why.clone(),
@@ -53,10 +66,15 @@ fn ready(tenant: &Tenant, parts: [&Verdict; 3]) -> Verdict {
 
 fn storage(missing: &[MissingSecret]) -> Verdict {
     match missing.first() {
-        None => Verdict::yes("Configured", "The store's credentials are there; whether it takes footage is told by each Camera's condition Stored."),
+        None => Verdict::yes(
+            "Configured",
+            "The store's credentials are there; whether it takes footage is told by each Camera's condition Stored.",
+        ),
         Some(MissingSecret { name, field: None }) => Verdict::no(
             "CredentialsMissing",
-            format!("The Secret {name} does not exist in the operator's namespace: create it with accessKeyId and secretAccessKey (or ca.crt for a CA bundle)."),
+            format!(
+                "The Secret {name} does not exist in the operator's namespace: create it with accessKeyId and secretAccessKey (or ca.crt for a CA bundle)."
+            ),
         ),
         Some(MissingSecret { name, field: Some(field) }) => Verdict::no(
             "CredentialsMissing",
@@ -69,6 +87,9 @@ fn egress(tenant: &Tenant) -> Verdict {
     if tenant.spec.storage.s3.egress.is_some() {
         Verdict::no("Narrow", "Recorders and jobs reach the store at the declared addresses only.")
     } else {
-        Verdict::yes("NotDeclared", "The store's addresses are not declared: give storage.s3.egress.cidrs, so that nothing else can be reached.")
+        Verdict::yes(
+            "NotDeclared",
+            "The store's addresses are not declared: give storage.s3.egress.cidrs, so that nothing else can be reached.",
+        )
     }
 }

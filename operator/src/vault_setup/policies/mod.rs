@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn a_prefix_cannot_widen_a_rule() {
         assert!(is_plain_path("camerafleet") && is_plain_path("video/camerafleet"));
-        for bad in ["", "+", "a/+", "a*", "a/", "/a", "a/../b", "a\"", "{{identity.entity.id}}", "a b", "a\n"] {
+        for bad in ["", "+", "a/+", "a*", "a/", "/a", "a/../b", "a\"", "{{identity.entity.id}}", "a b", "a\n"]
+        {
             assert!(!is_plain_path(bad), "{bad:?}");
         }
     }

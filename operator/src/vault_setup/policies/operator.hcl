@@ -7,9 +7,8 @@
 
 # One mount per tenant namespace, of one kind. Not `/*`, which would reach `…/<namespace>/tune`.
 path "sys/mounts/@MOUNT_PREFIX@/+" {
-  capabilities        = ["create", "update", "read"]
-  allowed_parameters  = { "type" = ["transit"] }
-  required_parameters = ["type"]
+  capabilities       = ["create", "update", "read"]
+  allowed_parameters = { "type" = ["transit"] }
 }
 
 # `+` would also match this: tuning whatever is mounted at the prefix itself.
@@ -25,24 +24,23 @@ path "@MOUNT_PREFIX@/+/keys/" {
   capabilities = ["list"]
 }
 
-# Wrapping keys, which nobody can take out of Vault. An existing key is not changed by being made again.
+# Wrapping keys, which nobody can take out of Vault. An existing key is not changed by being made again. The type is
+# not a required parameter: Vault would require it of reads, too. Left out, it gives a symmetric key that is as tightly
+# kept, and that the operator refuses to use.
 path "@MOUNT_PREFIX@/+/keys/+" {
-  capabilities        = ["create", "update", "read"]
-  allowed_parameters  = { "type" = ["rsa-3072"], "exportable" = [false], "allow_plaintext_backup" = [false] }
-  required_parameters = ["type"]
+  capabilities       = ["create", "update", "read"]
+  allowed_parameters = { "type" = ["rsa-3072"], "exportable" = [false], "allow_plaintext_backup" = [false] }
 }
 
 # Signing keys: the log's, and the packages' manifests'.
 path "@MOUNT_PREFIX@/+/keys/log" {
-  capabilities        = ["create", "update", "read"]
-  allowed_parameters  = { "type" = ["ed25519"], "exportable" = [false], "allow_plaintext_backup" = [false] }
-  required_parameters = ["type"]
+  capabilities       = ["create", "update", "read"]
+  allowed_parameters = { "type" = ["ed25519"], "exportable" = [false], "allow_plaintext_backup" = [false] }
 }
 
 path "@MOUNT_PREFIX@/+/keys/manifest" {
-  capabilities        = ["create", "update", "read"]
-  allowed_parameters  = { "type" = ["ed25519"], "exportable" = [false], "allow_plaintext_backup" = [false] }
-  required_parameters = ["type"]
+  capabilities       = ["create", "update", "read"]
+  allowed_parameters = { "type" = ["ed25519"], "exportable" = [false], "allow_plaintext_backup" = [false] }
 }
 
 # Destroying takes two: this allows it, the retention role does it. The same endpoint could make a key exportable, or

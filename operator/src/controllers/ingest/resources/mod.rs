@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use camerafleet_crds::Tenant;
 use camerafleet_footage::{
     ids::CameraId,
-    shard::{CONFIG_KEY, STORE_ACCESS_KEY_ID, STORE_SECRET_ACCESS_KEY, ShardConfig, password_key, username_key},
+    shard::{
+        CONFIG_KEY, STORE_ACCESS_KEY_ID, STORE_SECRET_ACCESS_KEY, ShardConfig, password_key, username_key,
+    },
 };
 use k8s_openapi::{
     ByteString,
@@ -75,7 +77,12 @@ pub fn secret(tenant: &Tenant, config: &ShardConfig, observed: &Observed) -> Sec
             copy(password_key(&id), from, "password");
         }
     }
-    Secret { metadata: meta(tenant), data: Some(data), type_: Some("camerafleet.io/shard".to_owned()), ..Secret::default() }
+    Secret {
+        metadata: meta(tenant),
+        data: Some(data),
+        type_: Some("camerafleet.io/shard".to_owned()),
+        ..Secret::default()
+    }
 }
 
 /// The label selector of a tenant's recorders.

@@ -1,6 +1,6 @@
-//! What a tenant's recorders shall do: pure functions of what was seen.
+//! What shall be recorded, and which keys that takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camerafleet_crds::{Audio, Camera, RecordingMode, RetentionPolicy, SharingPolicy, Tenant, Transport};
 use camerafleet_footage::{
@@ -8,30 +8,20 @@ use camerafleet_footage::{
     ids::{CameraId, PolicyId},
     layout::{Epoch, camera_key_name, epoch_key_name},
     shard::{
-        CameraConfig, EpochKeyConfig, PublicKeyConfig, Recording, ScheduleWindow, ShardConfig, SpoolConfig,
-        StoreConfig, Transport as ShardTransport,
+        CameraConfig, PublicKeyConfig, Recording, ScheduleWindow, SpoolConfig, StoreConfig,
+        Transport as ShardTransport,
     },
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::{
-    gather::{Observed, SHARD},
-    keys::Keys,
-};
-use crate::{
-    conditions::Verdict,
-    context::{Placement, TenantPlan},
-    identity,
-    vault,
-};
+use super::super::gather::Observed;
+use crate::{conditions::Verdict, identity};
 
 /// Keys are made for at least so long ahead, so that recording goes on while Vault is away for a day.
 const KEYS_AHEAD: SignedDuration = SignedDuration::from_hours(26);
 /// Epochs under an hour would need thousands of keys for that: so many are made for them.
 const SHORT_EPOCHS_AHEAD: i64 = 10;
-/// Past epochs' keys stay with the shard for so long: a pod's clock may be behind.
-const KEYS_BEHIND: SignedDuration = SignedDuration::from_secs(60);
 
 /// What shall be recorded, and the keys that it takes.
 pub struct Wanted {
@@ -110,10 +100,15 @@ type Found = Option<(CameraId, (PolicyId, u64), WantedCamera)>;
 fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Result<Found, Verdict> {
     let Some(id) = identity::of(camera).and_then(|id| CameraId::parse(id).ok()) else { return Ok(None) };
     if tenant.spec.suspend {
-        return Err(Verdict::no("Suspended", "The tenant is suspended: nothing is recorded while its spec.suspend is true."));
+        return Err(Verdict::no(
+            "Suspended",
+            "The tenant is suspended: nothing is recorded while its spec.suspend is true.",
+        ));
     }
     let Some(retention) = retention_policy(tenant, observed, camera)? else { return Ok(None) };
-    let Some(policy) = identity::of(retention).and_then(|id| PolicyId::parse(id).ok()) else { return Ok(None) };
+    let Some(policy) = identity::of(retention).and_then(|id| PolicyId::parse(id).ok()) else {
+        return Ok(None);
+    };
     let sharing = sharing_policy(tenant, observed, camera)?;
     if let Some(reference) = &camera.spec.source.credentials_secret_ref
         && !observed.camera_secrets.contains_key(&reference.name)
@@ -135,28 +130,53 @@ fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Resul
     Ok(Some((id, (policy, retention.spec.key_epoch.as_secs()), wanted)))
 }
 
-fn retention_policy<'a>(tenant: &Tenant, observed: &'a Observed, camera: &Camera) -> Result<Option<&'a RetentionPolicy>, Verdict> {
+fn retention_policy<'a>(
+    tenant: &Tenant,
+    observed: &'a Observed,
+    camera: &Camera,
+) -> Result<Option<&'a RetentionPolicy>, Verdict> {
     let named = camera.spec.retention_policy_ref.as_ref().map(|r| &r.name);
     let Some(name) = named.or(tenant.spec.defaults.retention_policy.as_ref()) else {
-        return Err(Verdict::no("NoRetentionPolicy", "Nothing says for how long this camera's footage is kept: name a RetentionPolicy in spec.retentionPolicyRef, or a default in the Tenant."));
+        return Err(Verdict::no(
+            "NoRetentionPolicy",
+            "Nothing says for how long this camera's footage is kept: name a RetentionPolicy in spec.retentionPolicyRef, or a default in the Tenant.",
+        ));
     };
     match observed.retention_policies.iter().find(|p| p.name_any() == *name) {
         Some(policy) => Ok(Some(policy)),
-        None => Err(Verdict::no("NoRetentionPolicy", format!("The RetentionPolicy {name} does not exist in this namespace: create it, or name another."))),
+        None => Err(Verdict::no(
+            "NoRetentionPolicy",
+            format!(
+                "The RetentionPolicy {name} does not exist in this namespace: create it, or name another."
+            ),
+        )),
     }
 }
 
-fn sharing_policy<'a>(tenant: &Tenant, observed: &'a Observed, camera: &Camera) -> Result<Option<&'a SharingPolicy>, Verdict> {
+fn sharing_policy<'a>(
+    tenant: &Tenant,
+    observed: &'a Observed,
+    camera: &Camera,
+) -> Result<Option<&'a SharingPolicy>, Verdict> {
     let named = camera.spec.sharing_policy_ref.as_ref().map(|r| &r.name);
     let Some(name) = named.or(tenant.spec.defaults.sharing_policy.as_ref()) else { return Ok(None) };
     match observed.sharing_policies.iter().find(|p| p.name_any() == *name) {
         Some(policy) => Ok(Some(policy)),
         // Recorded under no policy it could never be disclosed, and the owner would learn that too late.
-        None => Err(Verdict::no("NoSharingPolicy", format!("The SharingPolicy {name} does not exist in this namespace: create it, or name another."))),
+        None => Err(Verdict::no(
+            "NoSharingPolicy",
+            format!("The SharingPolicy {name} does not exist in this namespace: create it, or name another."),
+        )),
     }
 }
 
-fn camera_config(tenant: &Tenant, camera: &Camera, id: &CameraId, policy: PolicyId, sharing: Option<&SharingPolicy>) -> CameraConfig {
+fn camera_config(
+    tenant: &Tenant,
+    camera: &Camera,
+    id: &CameraId,
+    policy: PolicyId,
+    sharing: Option<&SharingPolicy>,
+) -> CameraConfig {
     let spec = &camera.spec;
     CameraConfig {
         name: camera.name_any(),
@@ -224,7 +244,10 @@ fn store(tenant: &Tenant, observed: &Observed) -> Result<StoreConfig, Verdict> {
         ));
     }
     let ca_bundle = observed.store_ca.clone().map_err(|_| {
-        Verdict::no("StoreUnavailable", "The store's CA bundle is missing: see the Tenant's condition StorageReady.")
+        Verdict::no(
+            "StoreUnavailable",
+            "The store's CA bundle is missing: see the Tenant's condition StorageReady.",
+        )
     })?;
     Ok(StoreConfig {
         endpoint: s3.endpoint.clone(),
@@ -234,91 +257,4 @@ fn store(tenant: &Tenant, observed: &Observed) -> Result<StoreConfig, Verdict> {
         path_style: s3.path_style,
         ca_bundle,
     })
-}
-
-/// What shall stand in the cluster, and what people are told.
-pub struct Planned {
-    /// The shard's configuration; none if nothing can be recorded.
-    pub config: Option<ShardConfig>,
-    /// For each camera by name: where it is recorded, or why not.
-    pub tenant_plan: TenantPlan,
-}
-
-/// Puts cameras and keys together.
-pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) -> Planned {
-    let not = |why: &Verdict| Placement::Not { why: why.clone(), keys: Verdict::unknown("NotNeeded", "Told once the camera is recorded.") };
-    let mut placements: TenantPlan = TenantPlan {
-        cameras: wanted.refused.iter().map(|(name, why)| (name.clone(), not(why))).collect(),
-    };
-    let store = match &wanted.store {
-        Ok(store) => store,
-        Err(why) => {
-            placements.cameras.extend(wanted.cameras.values().map(|c| (c.config.name.clone(), not(why))));
-            // What runs goes on with what it was told.
-            return Planned { config: None, tenant_plan: placements };
-        }
-    };
-    let epoch_keys = epoch_keys(wanted, observed, keys, now);
-    let failure = keys.failure.as_ref().map(vault::verdict);
-    let mut cameras = BTreeMap::new();
-    for (id, camera) in &wanted.cameras {
-        let pem = keys.pems.get(&camera.config.camera_key.name);
-        let has_epoch = epoch_keys.get(&camera.config.retention_policy).is_some_and(|e| !e.is_empty());
-        let placement = match pem {
-            Some(pem) if has_epoch => {
-                let mut config = camera.config.clone();
-                config.camera_key.pem.clone_from(pem);
-                cameras.insert(id.clone(), config);
-                Placement::Shard {
-                    shard: SHARD.to_owned(),
-                    retention_policy: camera.retention_policy.clone(),
-                    sharing_policy: camera.sharing_policy.clone(),
-                    keys: failure.clone().unwrap_or_else(|| Verdict::yes("Made", "The camera's key and the epochs' keys exist.")),
-                }
-            }
-            _ => {
-                let message = failure.as_ref().map_or("The camera's keys are being made.", |f| f.message.as_str());
-                let why = Verdict::no("KeysNotReady", message);
-                Placement::Not { why: why.clone(), keys: failure.clone().unwrap_or(why) }
-            }
-        };
-        placements.cameras.insert(camera.config.name.clone(), placement);
-    }
-    let used: BTreeSet<&PolicyId> = cameras.values().map(|c| &c.retention_policy).collect();
-    let config = ShardConfig {
-        tenant: observed.tenant.clone(),
-        store: store.clone(),
-        camera_networks: wanted.camera_networks.clone(),
-        spool: wanted.spool,
-        epoch_keys: epoch_keys.iter().filter(|(p, _)| used.contains(p)).map(|(p, e)| (p.clone(), e.clone())).collect(),
-        cameras,
-    };
-    Planned { config: Some(config), tenant_plan: placements }
-}
-
-/// The keys of the epochs wanted, as far as they exist, and the newest of before if none of them does: a pod
-/// that has no newer key goes on with its last.
-fn epoch_keys(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) -> BTreeMap<PolicyId, Vec<EpochKeyConfig>> {
-    let oldest = now - KEYS_BEHIND;
-    wanted
-        .epochs
-        .iter()
-        .map(|(policy, epochs)| {
-            let told = observed.current.iter().flat_map(|c| c.epoch_keys.get(policy)).flatten().cloned();
-            let made = epochs.iter().filter_map(|(epoch, name)| {
-                let pem = keys.pems.get(name)?.clone();
-                let key = PublicKeyConfig { name: name.clone(), pem };
-                Some(EpochKeyConfig { start: epoch.start().as_second(), length: epoch.length_seconds(), key })
-            });
-            let mut all: Vec<EpochKeyConfig> = told.chain(made).collect();
-            all.sort_by_key(|k| k.start);
-            all.dedup_by(|a, b| a.key.name == b.key.name);
-            let newest = all.last().cloned();
-            all.retain(|k| k.start.saturating_add_unsigned(k.length) > oldest.as_second());
-            if all.is_empty() {
-                all.extend(newest);
-            }
-            (policy.clone(), all)
-        })
-        .collect()
 }

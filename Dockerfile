@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+# Every server-side program of Camerafleet in one image; a pod's command says which one it runs.
+#
+#   docker build -t <registry>/camerafleet:<tag> .
+#
+# The bases are arguments, so that the end-to-end tests can build the same file with buildah on bases of their own.
+ARG BUILD_BASE=docker.io/library/rust:1.95-bookworm
+ARG RUNTIME_BASE=gcr.io/distroless/cc-debian12
+
+FROM ${BUILD_BASE} AS build
+WORKDIR /build
+COPY . .
+# Cargo wants a target in every member of the workspace; these two are not part of the image.
+RUN mkdir -p e2e/src kubectl-footage/src && touch e2e/src/lib.rs && echo 'fn main() {}' > kubectl-footage/src/main.rs
+# The target folder outlives the build, and with it programs of earlier builds: they go first. What is still current
+# Cargo links there again without compiling it.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,id=camerafleet-target,target=/build/target \
+    mkdir -p /out target/release \
+    && find target/release -maxdepth 1 -type f -delete \
+    && cargo build --release --locked -p camerafleet-operator -p camerafleet-ingest -p camerafleet-jobs --bins \
+    && find target/release -maxdepth 1 -type f -perm -u+x -exec cp -t /out '{}' +
+
+FROM ${RUNTIME_BASE}
+COPY --from=build /out/ /usr/local/bin/
+USER 65532:65532

@@ -1,0 +1,114 @@
+//! The charts, and the one step that takes an administrator of Vault.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::{batch::v1::Job, core::v1::Secret};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::json;
+use tokio::process::Command;
+
+use super::{Ground, OPERATOR_NAMESPACE, wait};
+use crate::{
+    fixtures::{Fixtures, NAMESPACE},
+    tools::command,
+};
+
+const HELM: Duration = Duration::from_secs(180);
+/// What this program applies belongs to it.
+pub const FIELD_MANAGER: &str = "camerafleet-e2e";
+
+/// Installs or upgrades both charts of this checkout and waits for the operator.
+pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
+    let (repository, tag) = ground
+        .images
+        .camerafleet
+        .rsplit_once(':')
+        .context("the image needs a tag, as in registry.example.com/camerafleet:0.1.0")?;
+    let values = json!({
+        "image": {"repository": repository, "tag": tag},
+        "vault": {"address": fixtures.vault.address, "caPem": fixtures.vault.ca_pem},
+    });
+    helm(ground, "camerafleet-crds", &json!({})).await?;
+    helm(ground, "camerafleet", &values).await
+}
+
+async fn helm(ground: &Ground, chart: &str, values: &serde_json::Value) -> Result<()> {
+    let folder = format!("{}/../charts/{chart}", env!("CARGO_MANIFEST_DIR"));
+    let file = tempfile::NamedTempFile::with_suffix(".json").context("make a file for the chart's values")?;
+    std::fs::write(file.path(), values.to_string()).context("write the chart's values")?;
+    let mut helm = Command::new(ground.tools.bin("helm"));
+    helm.args([
+        "upgrade",
+        "--install",
+        chart,
+        &folder,
+        "--namespace",
+        OPERATOR_NAMESPACE,
+        "--create-namespace",
+    ]);
+    helm.args(["--wait", "--timeout", "150s", "--values"]).arg(file.path());
+    if let Some(kubeconfig) = &ground.kubeconfig {
+        helm.env("KUBECONFIG", kubeconfig);
+    }
+    command::output(&format!("install the chart {chart}"), &mut helm, HELM).await.map(drop)
+}
+
+/// Runs `operator vault-setup` as a Job beside Vault, with the demo's root token.
+pub async fn vault_setup(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
+    const NAME: &str = "vault-setup";
+    let jobs = Api::<Job>::namespaced(ground.client.clone(), NAMESPACE);
+    let secrets = Api::<Secret>::namespaced(ground.client.clone(), NAMESPACE);
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME},
+        "stringData": {"token": fixtures.vault.root_token, "ca.crt": fixtures.vault.ca_pem},
+    });
+    let apply = PatchParams::apply(FIELD_MANAGER).force();
+    secrets.patch(NAME, &apply, &Patch::Apply(secret)).await.context("create the Secret vault-setup")?;
+    // A Job's template cannot change: an earlier run's goes first.
+    let _ = jobs.delete(NAME, &DeleteParams::foreground()).await;
+    wait::until("the earlier vault-setup Job is gone", Duration::from_secs(30), async || {
+        Ok(jobs.get_opt(NAME).await?.is_none().then_some(()))
+    })
+    .await?;
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": NAME},
+        "spec": {"backoffLimit": 2, "activeDeadlineSeconds": 90, "template": {"spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": false,
+            "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": NAME,
+                "image": ground.images.camerafleet,
+                "command": ["operator", "vault-setup"],
+                "env": [
+                    {"name": "VAULT_ADDR", "value": fixtures.vault.address},
+                    {"name": "VAULT_CACERT", "value": "/vault/ca.crt"},
+                    {"name": "VAULT_TOKEN", "valueFrom": {"secretKeyRef": {"name": NAME, "key": "token"}}},
+                ],
+                "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
+                "volumeMounts": [{"name": "ca", "mountPath": "/vault", "readOnly": true}],
+            }],
+            "volumes": [{"name": "ca", "secret": {"secretName": NAME, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}],
+        }}},
+    });
+    jobs.patch(NAME, &apply, &Patch::Apply(job)).await.context("create the Job vault-setup")?;
+    let done = wait::until("operator vault-setup succeeded", Duration::from_secs(90), async || {
+        let status = jobs.get(NAME).await?.status.unwrap_or_default();
+        Ok(status.succeeded.filter(|n| *n > 0))
+    })
+    .await;
+    // The root token goes as soon as it has served.
+    let _ = secrets.delete(NAME, &DeleteParams::default()).await;
+    if done.is_err() {
+        let pods = Api::<k8s_openapi::api::core::v1::Pod>::namespaced(ground.client.clone(), NAMESPACE);
+        for pod in pods.list(&kube::api::ListParams::default().labels("job-name=vault-setup")).await?.items {
+            let log = pods.logs(&pod.name_any(), &kube::api::LogParams::default()).await.unwrap_or_default();
+            crate::progress::say(&log);
+        }
+    }
+    done.map(drop)
+}

@@ -1,0 +1,250 @@
+//! How a stream ends: a signed record that authenticates its last segment.
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CameraId, StreamId, TenantId};
+use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, close_record_key, is_unix_ms};
+
+use super::encode::{hex, push_item, unhex};
+use super::error::SealError;
+use super::identity::stream_id;
+
+/// A longer reason is cut, in bytes.
+pub const MAX_REASON_BYTES: usize = 256;
+/// The largest record that is read, in bytes.
+const MAX_RECORD_BYTES: usize = 16 * 1024;
+const VERSION: u32 = 1;
+const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/stream-close";
+
+/// A close record cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloseRecordError {
+    /// Not the JSON of the format, written the one way (RFC 8785).
+    #[error("this is not a close record: {why}")]
+    Malformed {
+        /// What is wrong.
+        why: String,
+    },
+    /// Written by a newer release.
+    #[error("the close record has version {0}, which this release cannot read: use a newer one")]
+    UnknownVersion(u32),
+    /// The stream key is not the one expected, or did not sign it.
+    #[error("stream {stream} did not sign this close record: treat it as forged and the stream as open")]
+    BadSignature {
+        /// The stream that the record names.
+        stream: StreamId,
+    },
+}
+
+/// The last finished segment of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastSegment {
+    /// Its number.
+    pub sequence: u64,
+    /// Its digest, see [`super::segment_digest`].
+    pub digest: [u8; 32],
+    /// Its media's start, milliseconds since the Unix epoch.
+    pub start_ms: i64,
+    /// Its media's length, milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A stream's end, signed by its key. It authenticates what no later header can: the last segment's digest,
+/// start and duration, and that none follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseRecord {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Which camera was recorded.
+    pub camera: CameraId,
+    /// The stream; [`super::stream_id`] of `stream_key`.
+    pub stream: StreamId,
+    /// Its Ed25519 public key.
+    pub stream_key: [u8; 32],
+    /// The last finished segment; `None` if there was none.
+    pub last: Option<LastSegment>,
+    /// The number that the next segment would have had; those between it and the last one were given up.
+    pub next_sequence: u64,
+    /// Why it ended.
+    pub reason: String,
+    /// When, in whole milliseconds.
+    pub closed_at: Timestamp,
+    signature: [u8; 64],
+}
+
+/// The JSON. Times and numbers fit a double, as RFC 8785 demands.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Json {
+    version: u32,
+    tenant: TenantId,
+    camera: CameraId,
+    stream: StreamId,
+    stream_key: String,
+    last: Option<JsonLast>,
+    next_sequence: u64,
+    reason: String,
+    closed_at_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JsonLast {
+    sequence: u64,
+    digest: String,
+    start_ms: i64,
+    duration_ms: u64,
+}
+
+impl CloseRecord {
+    pub(super) fn unsigned(
+        (tenant, camera, stream, stream_key): (TenantId, CameraId, StreamId, [u8; 32]),
+        (last, next_sequence): (Option<LastSegment>, u64),
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Self, SealError> {
+        let out_of_range = || SealError::TimeOutOfRange { what: "the stream's end" };
+        let ms = Some(at.as_millisecond()).filter(|ms| is_unix_ms(*ms)).ok_or_else(out_of_range)?;
+        let closed_at = Timestamp::from_millisecond(ms).map_err(|_| out_of_range())?;
+        let reason = one_line(reason);
+        Ok(Self {
+            tenant,
+            camera,
+            stream,
+            stream_key,
+            last,
+            next_sequence,
+            reason,
+            closed_at,
+            signature: [0; 64],
+        })
+    }
+
+    pub(super) fn sign(mut self, signer: &Ed25519KeyPair) -> Result<Self, SealError> {
+        let crypto = SealError::Crypto { doing: "signing a close record" };
+        let signature = signer.try_sign(&self.signed_message()).map_err(|_| crypto)?;
+        self.signature.copy_from_slice(signature.as_ref());
+        Ok(self)
+    }
+
+    /// Where it lies in the store.
+    pub fn key(&self, prefix: &str) -> String {
+        close_record_key(prefix, &self.tenant, &self.camera, &self.stream)
+    }
+
+    /// The object: JSON as RFC 8785 writes it.
+    pub fn to_json(&self) -> Vec<u8> {
+        self.canonical(Some(hex(&self.signature)))
+    }
+
+    /// Reads a record back. Accepts exactly what [`CloseRecord::to_json`] writes; the signature is checked by
+    /// [`CloseRecord::verify`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, CloseRecordError> {
+        let malformed = |why: &str| CloseRecordError::Malformed { why: why.to_owned() };
+        if bytes.len() > MAX_RECORD_BYTES {
+            return Err(malformed("it is too long"));
+        }
+        let value: serde_json::Value =
+            serde_json::from_slice(bytes).map_err(|_| malformed("it is no JSON"))?;
+        match value.get("version").and_then(serde_json::Value::as_u64).map(u32::try_from) {
+            Some(Ok(VERSION)) => (),
+            Some(Ok(version)) => return Err(CloseRecordError::UnknownVersion(version)),
+            _ => return Err(malformed("it has no version")),
+        }
+        let json: Json = serde_json::from_value(value)
+            .map_err(|error| CloseRecordError::Malformed { why: error.to_string() })?;
+        let last = json.last.map(|last| {
+            let in_range = last.sequence < json.next_sequence
+                && is_unix_ms(last.start_ms)
+                && last.duration_ms <= MAX_SEGMENT_DURATION_MS;
+            let digest = unhex(&last.digest).filter(|_| in_range)?;
+            Some(LastSegment {
+                sequence: last.sequence,
+                digest,
+                start_ms: last.start_ms,
+                duration_ms: last.duration_ms,
+            })
+        });
+        let record = Self {
+            tenant: json.tenant,
+            camera: json.camera,
+            stream: json.stream,
+            stream_key: unhex(&json.stream_key).ok_or_else(|| malformed("the stream's public key"))?,
+            last: match last {
+                None => None,
+                Some(last) => Some(last.ok_or_else(|| malformed("the last segment"))?),
+            },
+            next_sequence: Some(json.next_sequence)
+                .filter(|s| *s <= MAX_SEQUENCE + 1)
+                .ok_or_else(|| malformed("the next sequence number"))?,
+            reason: json.reason,
+            closed_at: Some(json.closed_at_ms)
+                .filter(|ms| is_unix_ms(*ms))
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .ok_or_else(|| malformed("the time"))?,
+            signature: json.signature.as_deref().and_then(unhex).ok_or_else(|| malformed("the signature"))?,
+        };
+        if stream_id(&record.stream_key) != record.stream {
+            return Err(malformed("the stream's id is not that of its public key"));
+        }
+        if record.reason != one_line(&record.reason) || record.to_json() != bytes {
+            return Err(malformed("it is not written the one way"));
+        }
+        Ok(record)
+    }
+
+    /// Checks that `stream_key` signed it. Take the key from the log.
+    pub fn verify(&self, stream_key: &[u8; 32]) -> Result<(), CloseRecordError> {
+        let bad = || CloseRecordError::BadSignature { stream: self.stream.clone() };
+        if stream_key != &self.stream_key {
+            return Err(bad());
+        }
+        UnparsedPublicKey::new(&ED25519, stream_key)
+            .verify(&self.signed_message(), &self.signature)
+            .map_err(|_| bad())
+    }
+
+    fn signed_message(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        push_item(&mut out, SIGNATURE_LABEL);
+        push_item(&mut out, &self.canonical(None));
+        out
+    }
+
+    fn canonical(&self, signature: Option<String>) -> Vec<u8> {
+        let json = Json {
+            version: VERSION,
+            tenant: self.tenant.clone(),
+            camera: self.camera.clone(),
+            stream: self.stream.clone(),
+            stream_key: hex(&self.stream_key),
+            last: self.last.map(|last| JsonLast {
+                sequence: last.sequence,
+                digest: hex(&last.digest),
+                start_ms: last.start_ms,
+                duration_ms: last.duration_ms,
+            }),
+            next_sequence: self.next_sequence,
+            reason: self.reason.clone(),
+            closed_at_ms: self.closed_at.as_millisecond(),
+            signature,
+        };
+        serde_jcs::to_vec(&json).expect("texts and integers always serialise")
+    }
+}
+
+/// Control characters become spaces, and what is too long is cut.
+fn one_line(reason: &str) -> String {
+    let mut out = String::new();
+    for c in reason.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        if out.len() + c.len_utf8() > MAX_REASON_BYTES {
+            break;
+        }
+        out.push(c);
+    }
+    out
+}

@@ -1,0 +1,42 @@
+//! Sealed segments: the format of `FORMAT.md`.
+//!
+//! The recorder's side ([`RecorderStream`]) holds public keys only. The reader's side ([`SealedHeader`],
+//! [`open`]) takes the two secrets that must meet, after their keys' custodians have unwrapped them.
+
+mod aead;
+mod close;
+mod digest;
+mod encode;
+mod error;
+mod header;
+mod identity;
+mod keys;
+mod open;
+mod recipient;
+mod secret;
+mod stream;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use close::{CloseRecord, CloseRecordError, LastSegment, MAX_REASON_BYTES};
+pub use digest::{hash_segment, segment_digest};
+pub use error::{OpenError, SealError};
+pub use header::{MAX_HEADER_BYTES, SealedHeader};
+pub use identity::{Custody, Previous, SegmentIdentity, stream_id};
+pub use keys::{MIN_RSA_BITS, PublicKey, PublicKeyError};
+pub use open::{OpenedSegment, SegmentExpectation, open};
+pub use secret::{Secret32, WrongSecretLength};
+pub use stream::{FinishedSegment, RecorderStream, SegmentPolicy};
+pub use writer::SegmentWriter;
+
+/// The format's version, the first argument of the segment stanza.
+pub const FORMAT_VERSION: &str = "1";
+
+/// The stanza with the identity; its body is the file key under the key-encryption key.
+pub const SEGMENT_STANZA: &str = "camerafleet.io/segment";
+/// The stanza whose body is the wrapped window key.
+pub const WINDOW_STANZA: &str = "camerafleet.io/window";
+/// The stanza whose body is the wrapped epoch share.
+pub const EPOCH_STANZA: &str = "camerafleet.io/epoch";

@@ -1,0 +1,70 @@
+//! The three stanzas, as an age recipient.
+
+use std::collections::HashSet;
+use std::io;
+
+use age_core::format::{FileKey, Stanza};
+use aws_lc_rs::signature::Ed25519KeyPair;
+
+use super::encode::{base64, push_item, sha256};
+use super::identity::SegmentIdentity;
+use super::secret::Secret32;
+use super::{EPOCH_STANZA, SEGMENT_STANZA, WINDOW_STANZA, aead};
+
+/// The first item of a signed message says what is signed, so that no signature serves for something else.
+const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/segment-signature";
+
+/// What the stream key signs: the identity and the three bodies. Without the bodies, somebody who can write
+/// to the store could put a payload of their own under a genuine identity and its signature.
+pub(super) fn signed_message(
+    identity: &[u8],
+    segment_body: &[u8],
+    window_body: &[u8],
+    epoch_body: &[u8],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(identity.len() + 256);
+    push_item(&mut out, SIGNATURE_LABEL);
+    push_item(&mut out, identity);
+    for body in [segment_body, window_body, epoch_body] {
+        push_item(&mut out, &sha256(body));
+    }
+    out
+}
+
+/// Wraps one segment's file key.
+pub(super) struct SegmentRecipient<'a> {
+    pub identity: &'a SegmentIdentity,
+    pub signer: &'a Ed25519KeyPair,
+    pub window_key: &'a Secret32,
+    pub wrapped_window_key: &'a [u8],
+    pub epoch_share: &'a Secret32,
+    pub wrapped_epoch_share: &'a [u8],
+}
+
+impl age::Recipient for SegmentRecipient<'_> {
+    fn wrap_file_key(&self, file_key: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
+        let identity = self.identity.encoded();
+        let body = aead::wrap(self.window_key, self.epoch_share, &identity, file_key)
+            .map_err(|_| io::Error::other("wrapping the file key failed"))?;
+        let message = signed_message(&identity, &body, self.wrapped_window_key, self.wrapped_epoch_share);
+        let signature =
+            self.signer.try_sign(&message).map_err(|_| io::Error::other("signing the header failed"))?;
+        let mut arguments = self.identity.arguments();
+        arguments.push(base64(signature.as_ref()));
+        let custody = self.identity.custody.as_str().to_owned();
+        let stanzas = vec![
+            Stanza { tag: SEGMENT_STANZA.into(), args: arguments, body },
+            Stanza {
+                tag: WINDOW_STANZA.into(),
+                args: vec![custody, self.identity.window_key_name()],
+                body: self.wrapped_window_key.to_vec(),
+            },
+            Stanza {
+                tag: EPOCH_STANZA.into(),
+                args: vec![self.identity.epoch_key_name()],
+                body: self.wrapped_epoch_share.to_vec(),
+            },
+        ];
+        Ok((stanzas, HashSet::new()))
+    }
+}

@@ -1,0 +1,153 @@
+//! `FORMAT.md` to the byte, read by hand with age's own parser and RustCrypto's primitives.
+
+use age_core::format::Stanza;
+use age_core::format::read::age_stanza;
+use age_core::primitives::{aead_decrypt, hkdf};
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use camerafleet_footage::ids::{CameraId, PolicyId, TenantId};
+use camerafleet_footage::layout::{Epoch, Tracks, camera_key_name, epoch_key_name};
+use camerafleet_footage::seal::{PublicKey, RecorderStream, SealedHeader, SegmentPolicy};
+
+use crate::support::*;
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().unwrap()
+}
+
+fn item(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+/// The stanzas, and the header's length.
+fn stanzas(file: &[u8]) -> (Vec<Stanza>, usize) {
+    let mut rest = file.strip_prefix(b"age-encryption.org/v1\n").unwrap();
+    let mut found = Vec::new();
+    while let Ok((after, stanza)) = age_stanza(rest) {
+        found.push(stanza.into());
+        rest = after;
+    }
+    assert!(rest.starts_with(b"--- "));
+    let mac = rest.iter().position(|b| *b == b'\n').unwrap() + 1;
+    (found, file.len() - rest.len() + mac)
+}
+
+#[test]
+fn the_file_is_what_the_format_says() {
+    let mut stream = stream();
+    let (first, _) = seal(&mut stream, b"first");
+    let (finished, file) = seal(&mut stream, b"second");
+    let (stanzas, header_length) = stanzas(&file);
+    let tags: Vec<&str> = stanzas.iter().map(|s| s.tag.as_str()).collect();
+    assert_eq!(&tags[..3], ["camerafleet.io/segment", "camerafleet.io/window", "camerafleet.io/epoch"]);
+    assert!(tags.len() == 4 && tags[3].ends_with("-grease"), "{tags:?}");
+    let [segment, window, epoch] = &stanzas[..3] else { panic!() };
+
+    // The arguments, in order.
+    let der = |pem: &str| {
+        let body: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
+        base64::prelude::BASE64_STANDARD.decode(body).unwrap()
+    };
+    let start = at("2026-11-25T12:59:59.999Z").as_millisecond() - 40;
+    let public = stream.public_key();
+    let epoch_key = format!("epoch-{}-20261125T000000Z-86400", retention());
+    let expected = [
+        "1".to_owned(),
+        "vault".to_owned(),
+        tenant().to_string(),
+        camera().to_string(),
+        sha256(&public)[..16].iter().map(|b| format!("{b:02x}")).collect(),
+        BASE64.encode(public),
+        "1".to_owned(),
+        at("2026-11-25T12:59:59.999Z").as_millisecond().to_string(),
+        BASE64.encode(sha256(&der(&keys().0.pem))),
+        epoch_key.clone(),
+        BASE64.encode(sha256(&der(&keys().1.pem))),
+        BASE64.encode([0x5a; 32]),
+        "0".to_owned(),
+        BASE64.encode(first.digest),
+        start.to_string(),
+        "60000".to_owned(),
+    ];
+    assert_eq!(segment.args[..16], expected);
+    assert_eq!(segment.args.len(), 17);
+    assert_eq!(window.args, ["vault".to_owned(), format!("camera-{}", camera())]);
+    assert_eq!(epoch.args, [epoch_key]);
+    assert_eq!((segment.body.len(), window.body.len(), epoch.body.len()), (32, 384, 384));
+
+    // The identity.
+    let mut identity = item(b"camerafleet.io/segment");
+    for argument in &segment.args[..16] {
+        identity.extend(item(argument.as_bytes()));
+    }
+    assert_eq!(SealedHeader::parse(&file).unwrap().identity.encoded(), identity);
+
+    // The signature.
+    let mut message = item(b"camerafleet.io/segment-signature");
+    message.extend(item(&identity));
+    for stanza in [segment, window, epoch] {
+        message.extend(item(&sha256(&stanza.body)));
+    }
+    let signature = BASE64.decode(&segment.args[16]).unwrap();
+    UnparsedPublicKey::new(&ED25519, public).verify(&message, &signature).unwrap();
+
+    // The file key, and age's MAC under it.
+    let (w, e) = (keys().0.decrypt(&window.body), keys().1.decrypt(&epoch.body));
+    let kek = hkdf(&[], &identity, &[*w.expose(), *e.expose()].concat());
+    let file_key = aead_decrypt(&kek, 16, &segment.body).unwrap();
+    let header = &file[..header_length];
+    let mac_line = header_length - 1 - 43;
+    let mac_key = hmac::Key::new(hmac::HMAC_SHA256, &hkdf(&[], b"header", &file_key));
+    let mac = BASE64.decode(&header[mac_line..header_length - 1]).unwrap();
+    hmac::verify(&mac_key, &header[..mac_line - 1], &mac).unwrap();
+
+    // The digest.
+    let both = [sha256(header), sha256(&file[header_length..])].concat();
+    assert_eq!(finished.digest, sha256(&both));
+}
+
+#[test]
+fn stock_age_reads_the_header_and_finds_no_key_of_its_own() {
+    let (_, file) = seal(&mut stream(), b"media");
+    let identity = age::x25519::Identity::generate();
+    for decryptor in [age::Decryptor::new(&file[..]), age::Decryptor::new_buffered(&file[..])] {
+        let refused =
+            decryptor.unwrap().decrypt(std::iter::once(&identity as &dyn age::Identity)).map(|_| ());
+        assert!(matches!(refused, Err(age::DecryptError::NoMatchingKeys)));
+    }
+}
+
+#[test]
+fn a_header_is_small() {
+    let mut longest = 0;
+    let mut stream_ = stream();
+    for _ in 0..50 {
+        let (_, file) = seal(&mut stream_, b"");
+        longest = longest.max(SealedHeader::parse(&file).unwrap().byte_length());
+    }
+    println!("longest header with UUIDs for ids: {longest} bytes");
+    assert!(longest <= 2_560, "{longest}");
+
+    // The longest ids there can be.
+    let id = "x".repeat(63);
+    let (camera, retention) = (CameraId::parse(&*id).unwrap(), PolicyId::parse(&*id).unwrap());
+    let epoch = policy().epoch;
+    let policy = SegmentPolicy {
+        camera_key: PublicKey::from_pem(&camera_key_name(&camera), &keys().0.pem).unwrap(),
+        epoch_key: PublicKey::from_pem(&epoch_key_name(&retention, &epoch), &keys().1.pem).unwrap(),
+        retention_policy: retention,
+        epoch: Epoch::new(epoch.start().as_second(), epoch.length_seconds()).unwrap(),
+        sharing_policy: [0; 32],
+    };
+    let mut stream_ = RecorderStream::new(TenantId::parse(&*id).unwrap(), camera).unwrap();
+    for _ in 0..50 {
+        let writer = stream_.open(&policy, at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+        let (_, file) = stream_.finish(writer, 1_795_611_600_000, 3_600_000).unwrap();
+        longest = longest.max(SealedHeader::parse(&file).unwrap().byte_length());
+    }
+    println!("longest header with the longest ids: {longest} bytes");
+    assert!(longest <= 2_560, "{longest}");
+}

@@ -1,0 +1,2 @@
+//! The `kubectl footage` plugin.
+fn main() {}

@@ -1,0 +1,126 @@
+//! From what is wanted and the keys that exist to a shard's configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camerafleet_footage::{
+    ids::PolicyId,
+    shard::{EpochKeyConfig, PublicKeyConfig, ShardConfig},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    super::{
+        gather::{Observed, SHARD},
+        keys::Keys,
+    },
+    Wanted,
+};
+use crate::{
+    conditions::Verdict,
+    context::{Placement, TenantPlan},
+    vault,
+};
+
+/// Past epochs' keys stay with the shard for so long: a pod's clock may be behind.
+const KEYS_BEHIND: SignedDuration = SignedDuration::from_secs(60);
+
+/// What shall stand in the cluster, and what people are told.
+pub struct Planned {
+    /// The shard's configuration; none if nothing can be recorded.
+    pub config: Option<ShardConfig>,
+    /// For each camera by name: where it is recorded, or why not.
+    pub tenant_plan: TenantPlan,
+}
+
+/// Puts cameras and keys together.
+pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) -> Planned {
+    let not = |why: &Verdict| Placement::Not {
+        why: why.clone(),
+        keys: Verdict::unknown("NotNeeded", "Told once the camera is recorded."),
+    };
+    let mut placements: TenantPlan =
+        TenantPlan { cameras: wanted.refused.iter().map(|(name, why)| (name.clone(), not(why))).collect() };
+    let store = match &wanted.store {
+        Ok(store) => store,
+        Err(why) => {
+            placements.cameras.extend(wanted.cameras.values().map(|c| (c.config.name.clone(), not(why))));
+            // What runs goes on with what it was told.
+            return Planned { config: None, tenant_plan: placements };
+        }
+    };
+    let epoch_keys = epoch_keys(wanted, observed, keys, now);
+    let failure = keys.failure.as_ref().map(vault::verdict);
+    let mut cameras = BTreeMap::new();
+    for (id, camera) in &wanted.cameras {
+        let pem = keys.pems.get(&camera.config.camera_key.name);
+        let has_epoch = epoch_keys.get(&camera.config.retention_policy).is_some_and(|e| !e.is_empty());
+        let placement = match pem {
+            Some(pem) if has_epoch => {
+                let mut config = camera.config.clone();
+                config.camera_key.pem.clone_from(pem);
+                cameras.insert(id.clone(), config);
+                Placement::Shard {
+                    shard: SHARD.to_owned(),
+                    retention_policy: camera.retention_policy.clone(),
+                    sharing_policy: camera.sharing_policy.clone(),
+                    keys: failure.clone().unwrap_or_else(|| {
+                        Verdict::yes("Made", "The camera's key and the epochs' keys exist.")
+                    }),
+                }
+            }
+            _ => {
+                let message =
+                    failure.as_ref().map_or("The camera's keys are being made.", |f| f.message.as_str());
+                let why = Verdict::no("KeysNotReady", message);
+                Placement::Not { why: why.clone(), keys: failure.clone().unwrap_or(why) }
+            }
+        };
+        placements.cameras.insert(camera.config.name.clone(), placement);
+    }
+    let used: BTreeSet<&PolicyId> = cameras.values().map(|c| &c.retention_policy).collect();
+    let config = ShardConfig {
+        tenant: observed.tenant.clone(),
+        store: store.clone(),
+        camera_networks: wanted.camera_networks.clone(),
+        spool: wanted.spool,
+        epoch_keys: epoch_keys
+            .iter()
+            .filter(|(p, _)| used.contains(p))
+            .map(|(p, e)| (p.clone(), e.clone()))
+            .collect(),
+        cameras,
+    };
+    Planned { config: Some(config), tenant_plan: placements }
+}
+
+/// The keys of the epochs wanted, as far as they exist, and the newest of before if none of them does: a pod
+/// that has no newer key goes on with its last.
+fn epoch_keys(
+    wanted: &Wanted,
+    observed: &Observed,
+    keys: &Keys,
+    now: Timestamp,
+) -> BTreeMap<PolicyId, Vec<EpochKeyConfig>> {
+    let oldest = now - KEYS_BEHIND;
+    wanted
+        .epochs
+        .iter()
+        .map(|(policy, epochs)| {
+            let told = observed.current.iter().flat_map(|c| c.epoch_keys.get(policy)).flatten().cloned();
+            let made = epochs.iter().filter_map(|(epoch, name)| {
+                let pem = keys.pems.get(name)?.clone();
+                let key = PublicKeyConfig { name: name.clone(), pem };
+                Some(EpochKeyConfig { start: epoch.start().as_second(), length: epoch.length_seconds(), key })
+            });
+            let mut all: Vec<EpochKeyConfig> = told.chain(made).collect();
+            all.sort_by_key(|k| k.start);
+            all.dedup_by(|a, b| a.key.name == b.key.name);
+            let newest = all.last().cloned();
+            all.retain(|k| k.start.saturating_add_unsigned(k.length) > oldest.as_second());
+            if all.is_empty() {
+                all.extend(newest);
+            }
+            (policy.clone(), all)
+        })
+        .collect()
+}

@@ -1,0 +1,216 @@
+//! Tables of what is recorded and with which keys.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use camerafleet_crds::{Camera, ID_ANNOTATION, RetentionPolicy, SharingPolicy, Tenant};
+use camerafleet_footage::{
+    ids::{CameraId, PolicyId, TenantId},
+    shard::ShardConfig,
+    vault::VaultError,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use super::{Planned, Wanted, shard, wanted};
+use crate::{
+    context::Placement,
+    controllers::ingest::{gather::Observed, keys::Keys},
+};
+
+fn tenant(spec: Value) -> Tenant {
+    let mut base = json!({
+        "namespace": "elm-street",
+        "storage": {"s3": {"endpoint": "https://s3.example.com", "bucket": "footage", "credentials": {
+            "ingest": {"name": "i"}, "retention": {"name": "r"}, "disclosure": {"name": "d"}}}},
+        "cameraNetworks": ["198.51.100.0/24"],
+    });
+    base.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    Tenant::new("elm-street", serde_json::from_value(base).unwrap())
+}
+
+fn with_id<K: kube::Resource>(mut object: K, id: &str) -> Arc<K> {
+    object.meta_mut().annotations.get_or_insert_default().insert(ID_ANNOTATION.into(), id.into());
+    Arc::new(object)
+}
+
+fn camera(name: &str, spec: Value) -> Arc<Camera> {
+    let mut base = json!({"source": {"url": "rtsp://198.51.100.7/stream"}});
+    base.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    with_id(Camera::new(name, serde_json::from_value(base).unwrap()), &format!("c-{name}"))
+}
+
+fn retention(name: &str, epoch: &str) -> Arc<RetentionPolicy> {
+    let spec = serde_json::from_value(json!({"keepFor": "30d", "keyEpoch": epoch})).unwrap();
+    with_id(RetentionPolicy::new(name, spec), &format!("p-{name}"))
+}
+
+fn sharing(name: &str) -> Arc<SharingPolicy> {
+    let spec = json!({"owners": [{"name": "a", "user": "a@example.com"}]});
+    Arc::new(SharingPolicy::new(name, serde_json::from_value(spec).unwrap()))
+}
+
+fn observed(cameras: Vec<Arc<Camera>>) -> Observed {
+    Observed {
+        tenant: TenantId::parse("t-1").unwrap(),
+        cameras,
+        retention_policies: vec![retention("standard", "24h")],
+        sharing_policies: vec![sharing("building")],
+        camera_secrets: BTreeMap::new(),
+        store: Some(Secret::default()),
+        store_ca: Ok(None),
+        current: None,
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-25T13:30:00Z".parse().unwrap()
+}
+
+/// Keys as Vault would give them.
+fn made(wanted: &Wanted) -> Keys {
+    let pems = wanted.key_names().into_iter().map(|name| (name.clone(), format!("PEM of {name}"))).collect();
+    Keys { pems, failure: None }
+}
+
+fn why<'a>(planned: &'a Planned, camera: &str) -> Option<&'a str> {
+    match &planned.tenant_plan.cameras[camera] {
+        Placement::Not { why, .. } => Some(why.reason),
+        Placement::Shard { .. } => None,
+    }
+}
+
+#[test]
+fn a_camera_that_cannot_be_recorded_says_why() {
+    let standard = json!({"retentionPolicyRef": {"name": "standard"}});
+    let with = |extra: Value| {
+        let mut spec = standard.clone();
+        spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        spec
+    };
+    let source =
+        json!({"source": {"url": "rtsp://198.51.100.7/s", "credentialsSecretRef": {"name": "front"}}});
+    let cases = [
+        ("no policy", json!({}), json!({}), Some("NoRetentionPolicy")),
+        ("the tenant's default", json!({}), json!({"defaults": {"retentionPolicy": "standard"}}), None),
+        (
+            "an unknown policy",
+            json!({"retentionPolicyRef": {"name": "x"}}),
+            json!({}),
+            Some("NoRetentionPolicy"),
+        ),
+        (
+            "an unknown sharing policy",
+            with(json!({"sharingPolicyRef": {"name": "x"}})),
+            json!({}),
+            Some("NoSharingPolicy"),
+        ),
+        ("a missing Secret", with(source), json!({}), Some("CredentialsMissing")),
+        ("a suspended tenant", standard.clone(), json!({"suspend": true}), Some("Suspended")),
+        ("a policy of its own", standard.clone(), json!({}), None),
+    ];
+    for (case, spec, tenant_spec, expected) in cases {
+        let observed = observed(vec![camera("front", spec)]);
+        let wanted = wanted(&tenant(tenant_spec), &observed, now());
+        let planned = shard(&wanted, &observed, &made(&wanted), now());
+        assert_eq!(why(&planned, "front"), expected, "{case}");
+    }
+}
+
+#[test]
+fn audio_is_off_unless_the_camera_or_the_tenant_says_otherwise() {
+    let on = json!({"defaults": {"retentionPolicy": "standard", "audio": "Enabled"}});
+    let off = json!({"defaults": {"retentionPolicy": "standard"}});
+    let cases = [
+        (json!({}), &off, false),
+        (json!({}), &on, true),
+        (json!({"audio": "Disabled"}), &on, false),
+        (json!({"audio": "Enabled"}), &off, true),
+    ];
+    for (spec, tenant_spec, expected) in cases {
+        let wanted = wanted(&tenant(tenant_spec.clone()), &observed(vec![camera("a", spec)]), now());
+        let config = &wanted.cameras[&CameraId::parse("c-a").unwrap()].config;
+        assert_eq!(config.audio, expected);
+    }
+}
+
+#[test]
+fn keys_are_made_for_the_longer_of_two_epochs_and_26_hours() {
+    let defaults = json!({"defaults": {"retentionPolicy": "standard"}});
+    for (epoch, count) in [("24h", 3), ("12h", 4), ("1h", 27), ("1m", 11), ("59m", 11)] {
+        let mut observed = observed(vec![camera("a", json!({}))]);
+        observed.retention_policies = vec![retention("standard", epoch)];
+        let wanted = wanted(&tenant(defaults.clone()), &observed, now());
+        let epochs = &wanted.epochs[&PolicyId::parse("p-standard").unwrap()];
+        assert_eq!(epochs.len(), count, "{epoch}");
+        let (first, last) = (&epochs[0].0, &epochs[count - 1].0);
+        assert!(first.start() <= now() && now() < first.end(), "{epoch}");
+        let ahead = last.end().duration_since(now());
+        assert!(epoch.ends_with('m') || ahead.as_hours() >= 26, "{epoch}: {ahead}");
+        assert_eq!(wanted.next_epoch, Some(first.end()), "{epoch}");
+    }
+}
+
+/// A shard that was told `cameras` with all keys, at `now`.
+fn told(cameras: Vec<Arc<Camera>>) -> ShardConfig {
+    let observed = observed(cameras);
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
+    shard(&wanted, &observed, &made(&wanted), now()).config.unwrap()
+}
+
+#[test]
+fn while_vault_is_away_what_was_told_stays_and_what_is_new_waits() {
+    let defaults = tenant(json!({"defaults": {"retentionPolicy": "standard"}}));
+    let mut observed = observed(vec![camera("old", json!({})), camera("new", json!({}))]);
+    observed.current = Some(told(vec![camera("old", json!({}))]));
+    // A week later: every epoch that the shard has a key for is over.
+    let later = now() + jiff::SignedDuration::from_hours(24 * 7);
+    let wanted = wanted(&defaults, &observed, later);
+    let current = observed.current.as_ref().unwrap();
+    let pems =
+        current.cameras.values().map(|c| (c.camera_key.name.clone(), c.camera_key.pem.clone())).collect();
+    let keys = Keys { pems, failure: Some(VaultError::Sealed) };
+    let planned = shard(&wanted, &observed, &keys, later);
+    assert_eq!(why(&planned, "old"), None);
+    assert_eq!(why(&planned, "new"), Some("KeysNotReady"));
+    let config = planned.config.unwrap();
+    assert_eq!(config.cameras.keys().map(CameraId::as_str).collect::<Vec<_>>(), ["c-old"]);
+    let last = current.epoch_keys.values().flatten().next_back();
+    assert_eq!(
+        config.epoch_keys.values().flatten().collect::<Vec<_>>(),
+        last.into_iter().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_past_epochs_key_leaves_the_shard_after_its_epoch() {
+    let mut observed = observed(vec![camera("a", json!({}))]);
+    observed.current = Some(told(vec![camera("a", json!({}))]));
+    let tomorrow = now() + jiff::SignedDuration::from_hours(24);
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, tomorrow);
+    let config = shard(&wanted, &observed, &made(&wanted), tomorrow).config.unwrap();
+    let starts: Vec<i64> = config.epoch_keys.values().flatten().map(|k| k.start).collect();
+    assert_eq!(starts.len(), 3);
+    assert!(starts.iter().all(|start| start + 86_400 > tomorrow.as_second()));
+}
+
+#[test]
+fn without_a_store_nothing_changes_and_everything_says_so() {
+    let mut observed = observed(vec![camera("a", json!({}))]);
+    observed.store = None;
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
+    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    assert!(planned.config.is_none());
+    assert_eq!(why(&planned, "a"), Some("StoreUnavailable"));
+}
+
+#[test]
+fn a_plan_names_every_camera_that_has_an_identity() {
+    let mut fresh = (*camera("fresh", json!({}))).clone();
+    fresh.annotations_mut().clear();
+    let observed = observed(vec![camera("a", json!({})), Arc::new(fresh)]);
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
+    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    assert_eq!(planned.tenant_plan.cameras.keys().collect::<Vec<_>>(), ["a"]);
+}
