@@ -34,7 +34,11 @@ enum Command {
         fixtures_image: Option<String>,
     },
     /// The end-to-end tests, on an instance of their own.
-    Test,
+    Test {
+        /// Leave the instance up, for looking at it.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Install and build what the cluster is made of (once; the first time takes about 20 minutes).
     Tools,
     /// Start an instance, afresh: what an earlier run of it left is cleared first.
@@ -85,7 +89,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Demo { cluster, image, fixtures_image } => {
             demo::run(cluster.into_ground(image, fixtures_image).await?).await
         }
-        Command::Test => suite::run().await,
+        Command::Test { keep } => suite::run(keep).await,
         Command::Tools => tools::ensure().await.map(drop),
         Command::Up { instance } => up(instance).await,
         Command::Down { instance, keep_logs } => down(instance, keep_logs).await,

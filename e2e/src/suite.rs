@@ -30,8 +30,8 @@ struct Handover {
     fixtures: String,
 }
 
-/// `make e2e`.
-pub async fn run() -> Result<()> {
+/// `make e2e`. `keep` leaves the instance up.
+pub async fn run(keep: bool) -> Result<()> {
     let started = Instant::now();
     let instance = Instance::Test;
     let result = install_and_test(instance).await;
@@ -43,7 +43,11 @@ pub async fn run() -> Result<()> {
         }
         say(&format!("end-to-end suite failed: {error:#}"));
     }
-    step("take the instance down", Cluster::down(instance, Logs::Remove)).await?;
+    if keep {
+        say(&format!("the instance stays up: export KUBECONFIG={}", instance.kubeconfig().display()));
+    } else {
+        step("take the instance down", Cluster::down(instance, Logs::Remove)).await?;
+    }
     say(&format!("end-to-end suite: {} s", started.elapsed().as_secs()));
     result
 }

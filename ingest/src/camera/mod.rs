@@ -1,0 +1,11 @@
+//! Cameras: [`supervisor`] runs one [`task`] for each, which holds a [`session`] and tries again ([`retry`])
+//! while the camera is to be recorded ([`schedule`]); [`network`] keeps it to its networks, [`failure`] says in
+//! people's words what is wrong.
+
+pub mod failure;
+pub mod network;
+pub mod retry;
+pub mod schedule;
+pub mod session;
+pub mod supervisor;
+mod task;

@@ -1,0 +1,285 @@
+//! One camera's task: record while it is wanted, try again when it fails, stop when told to.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use camerafleet_footage::shard::CameraState;
+use jiff::Timestamp;
+use retina::client::SessionGroup;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    failure::Failure,
+    retry::{self, Attempt, Backoff},
+    schedule::{self, Wanted},
+    session::{self, Camera, Item},
+};
+use crate::{
+    config::diff::{self, CameraSpec, Change},
+    segment::{Context, RecordError, Recorder, SealingError},
+};
+
+/// No frame for this long: stalled.
+const STALL: Duration = Duration::from_secs(30);
+/// No parameters for this long after PLAY.
+const PARAMETERS: Duration = Duration::from_secs(15);
+/// How often clocks and schedules are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Why a session ended.
+enum End {
+    Stopped,
+    /// The configuration wants another session, or none.
+    Changed,
+    Failed(Failure),
+}
+
+/// One camera's task.
+pub struct Task {
+    context: Context,
+    specs: watch::Receiver<Arc<CameraSpec>>,
+    spec: Arc<CameraSpec>,
+    stop: CancellationToken,
+    recorder: Recorder,
+    group: Arc<SessionGroup>,
+    started: Instant,
+    attempts: usize,
+}
+
+impl Task {
+    /// Ready to run.
+    pub fn new(
+        context: Context,
+        mut specs: watch::Receiver<Arc<CameraSpec>>,
+        stop: CancellationToken,
+    ) -> Result<Self, SealingError> {
+        let spec = specs.borrow_and_update().clone();
+        let recorder = Recorder::new(context.clone(), spec.clone())?;
+        let group = Arc::new(SessionGroup::default().named(spec.id.to_string()));
+        Ok(Self { context, specs, spec, stop, recorder, group, started: Instant::now(), attempts: 0 })
+    }
+
+    /// Runs until stopped, or until its stream is lost. The stream is closed with `reason()`.
+    pub async fn run(mut self, reason: impl FnOnce() -> &'static str) {
+        let mut backoff = Backoff::default();
+        while !self.stop.is_cancelled() && !self.recorder.is_lost() {
+            self.refresh();
+            if let Some((state, message)) = self.not_wanted() {
+                self.show(state, message);
+                self.pause(TICK).await;
+                continue;
+            }
+            let (end, recorded) = self.session().await;
+            if let Err(error) = self.recorder.end_session().await {
+                tracing::error!(camera = %self.spec.id, %error, "the last segment of a session could not be finished");
+            }
+            match end {
+                End::Stopped => break,
+                End::Changed => backoff.reset(),
+                End::Failed(failure) => {
+                    self.failed(failure, recorded);
+                    let attempt = Attempt {
+                        recorded,
+                        refused: failure.is_slow(),
+                        one_session: self.spec.camera.max_sessions <= 1,
+                        since_start: self.started.elapsed(),
+                    };
+                    let wait = backoff.next(&attempt, retry::random());
+                    if self.pause(wait).await {
+                        backoff.reset();
+                    }
+                }
+            }
+        }
+        let id = self.spec.id.clone();
+        if let Err(error) = self.recorder.close(reason()).await {
+            tracing::error!(camera = %id, %error, "the stream could not be closed in good order");
+        }
+    }
+
+    fn failed(&self, failure: Failure, recorded: Duration) {
+        let id = self.spec.id.as_str();
+        let metrics = &self.context.metrics;
+        metrics.reconnects.with_label_values(&[id, failure.word()]).inc();
+        if recorded > Duration::ZERO {
+            metrics.gaps.with_label_values(&[id, failure.word()]).inc();
+        }
+        // The first try after a good time is no condition yet: many cameras drop a session now and then.
+        if recorded >= STALL && failure == Failure::Ended {
+            self.show(CameraState::Connecting, failure.message());
+        } else {
+            self.show(failure.state(), failure.message());
+        }
+    }
+
+    /// Waits; true if the connection's configuration changed, which ends the wait.
+    async fn pause(&mut self, wait: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = tokio::time::sleep_until(deadline) => return false,
+                changed = self.specs.changed() => match changed {
+                    Err(_) => return false,
+                    Ok(()) if self.refresh() <= Change::Reconnect => return true,
+                    Ok(()) => {}
+                },
+            }
+        }
+    }
+
+    /// Takes the newest configuration over.
+    fn refresh(&mut self) -> Change {
+        let new = self.specs.borrow_and_update().clone();
+        let change = diff::change(&self.spec, &new);
+        if change != Change::None {
+            self.recorder.configure(new.clone());
+            self.spec = new;
+        }
+        change
+    }
+
+    fn not_wanted(&self) -> Option<(CameraState, &'static str)> {
+        match schedule::wanted(&self.spec.camera.recording, Timestamp::now()) {
+            Wanted::Off => Some((CameraState::Off, "Recording is off (spec.recording.mode).")),
+            Wanted::ScheduledOff => {
+                Some((CameraState::ScheduledOff, "Outside the windows of spec.recording.schedule."))
+            }
+            Wanted::Unreadable => Some((
+                CameraState::ScheduledOff,
+                "The schedule cannot be read, so nothing is recorded: correct days, times and time zone in spec.recording.schedule.",
+            )),
+            Wanted::Record if self.spec.epoch_keys.is_empty() => {
+                Some((CameraState::KeysNotReady, Failure::KeysNotReady.message()))
+            }
+            Wanted::Record => None,
+        }
+    }
+
+    fn show(&self, state: CameraState, message: &str) {
+        self.context.board.state(&self.spec.id, state, message);
+    }
+
+    /// One session, and how long it recorded.
+    async fn session(&mut self) -> (End, Duration) {
+        self.attempts += 1;
+        let spec = self.spec.clone();
+        let stop = self.stop.clone();
+        let connect = session::connect(&spec, &self.group, self.attempts);
+        let connected = tokio::select! {
+            () = stop.cancelled() => return (End::Stopped, Duration::ZERO),
+            connected = connect => connected,
+        };
+        let mut camera = match connected {
+            Ok(camera) => camera,
+            Err(failure) => return (End::Failed(failure), Duration::ZERO),
+        };
+        if spec.camera.audio && camera.audio().is_none() {
+            tracing::warn!(camera = %spec.id, "sound is granted, but the camera offers none that can be recorded (AAC)");
+        }
+        self.recorder.begin_session(camera.audio().cloned());
+        let mut first: Option<Instant> = None;
+        let end = self.record(&mut camera, &mut first).await;
+        (end, first.map_or(Duration::ZERO, |first| first.elapsed()))
+    }
+
+    async fn record(&mut self, camera: &mut Camera, first: &mut Option<Instant>) -> End {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut last_frame = Instant::now();
+        let mut last_recorded = Instant::now();
+        let mut shown = None;
+        let spec = self.spec.clone();
+        loop {
+            // Only waiting happens inside: what is recorded must not be interrupted half-way.
+            let item = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return End::Stopped,
+                changed = self.specs.changed() => {
+                    if changed.is_err() {
+                        return End::Stopped;
+                    }
+                    if self.refresh() <= Change::Reconnect {
+                        return End::Changed;
+                    }
+                    continue;
+                }
+                _ = tick.tick() => {
+                    if self.not_wanted().is_some() {
+                        return End::Changed;
+                    }
+                    if !camera.has_parameters() && camera.playing_for() >= PARAMETERS {
+                        return End::Failed(Failure::NoParameters);
+                    }
+                    if last_frame.elapsed() >= STALL {
+                        return End::Failed(Failure::Stalled);
+                    }
+                    if last_recorded.elapsed() >= STALL * 4 {
+                        return End::Failed(Failure::NoKeyFrame);
+                    }
+                    continue;
+                }
+                item = camera.next(&spec) => match item {
+                    Ok(item) => item,
+                    Err(failure) => return End::Failed(failure),
+                },
+            };
+            let result = match item {
+                Item::Video(frame, loss) => {
+                    last_frame = Instant::now();
+                    self.context.board.frame(&spec.id);
+                    self.lost(loss);
+                    self.recorder.video(frame).await
+                }
+                Item::Audio(frame, loss) => {
+                    self.lost(loss);
+                    self.recorder.audio(frame).await.map(|()| false)
+                }
+                Item::Undecodable => {
+                    last_frame = Instant::now();
+                    Ok(false)
+                }
+                Item::BadPacket => {
+                    self.context.metrics.bad_packets.with_label_values(&[spec.id.as_str()]).inc();
+                    Ok(false)
+                }
+                Item::Other => Ok(false),
+            };
+            match result {
+                Ok(true) => {
+                    last_recorded = Instant::now();
+                    first.get_or_insert(last_recorded);
+                    let info = camera.info();
+                    if info != shown {
+                        if let Some(info) = info.clone() {
+                            self.context.board.stream(&spec.id, info);
+                        }
+                        shown = info;
+                    }
+                    self.show(CameraState::Recording, "Recording.");
+                }
+                Ok(false) => {}
+                Err(error) => return End::Failed(self.record_failure(&error)),
+            }
+        }
+    }
+
+    fn lost(&self, packets: u64) {
+        if packets > 0 {
+            self.context.metrics.lost_packets.with_label_values(&[self.spec.id.as_str()]).inc_by(packets);
+        }
+    }
+
+    fn record_failure(&self, error: &RecordError) -> Failure {
+        tracing::error!(camera = %self.spec.id, %error, "recording failed");
+        match error {
+            RecordError::NoEpochKey => Failure::KeysNotReady,
+            RecordError::Sealing(error) if error.is_key() => Failure::BadKeys,
+            RecordError::Sealing(error) if error.is_full() => Failure::SpoolFull,
+            RecordError::Sealing(_) => Failure::SealingFailed,
+        }
+    }
+}

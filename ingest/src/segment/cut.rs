@@ -1,0 +1,132 @@
+//! When a segment ends, pure.
+
+use super::timeline::Verdict;
+
+/// A segment without a random access point is ended at this many times its length, and never before
+/// [`PATIENCE_MS`]: whoever lists a range of footage counts on a longest segment.
+const PATIENCE: u64 = 2;
+const PATIENCE_MS: u64 = 60_000;
+
+/// Why a segment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It has its length.
+    Length,
+    /// The policy, the camera's key or the audio setting changed.
+    Policy,
+    /// The picture's parameters changed.
+    Parameters,
+    /// Nothing came for a while.
+    Gap,
+    /// The camera's clock was set.
+    Clock,
+    /// No random access point came for too long.
+    NoKeyFrame,
+}
+
+/// What to do with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It belongs to the open segment.
+    Append,
+    /// It begins a segment, after the open one is ended.
+    Begin(Option<Cut>),
+    /// It ends the open segment and is dropped itself, for it cannot begin one.
+    End(Cut),
+    /// Nothing is open and it cannot begin a segment.
+    Drop,
+}
+
+/// All that the decision depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The open segment's length so far up to this frame, if one is open.
+    pub open_ms: Option<u64>,
+    /// The length to reach.
+    pub target_ms: u64,
+    /// Whether decoding can start at this frame.
+    pub sync: bool,
+    /// What became of its timestamp.
+    pub verdict: Verdict,
+    /// Whether a cut is waiting since the camera's clock was set.
+    pub clock_pending: bool,
+    /// Whether the segment's policy is another now.
+    pub policy_changed: bool,
+    /// Whether the picture's parameters are others from this frame on.
+    pub parameters_changed: bool,
+}
+
+/// Decides.
+pub fn decide(view: &View) -> Step {
+    let Some(open) = view.open_ms else {
+        return if view.sync { Step::Begin(None) } else { Step::Drop };
+    };
+    // What can be decoded only with what came before is worth nothing after these.
+    let hard = if view.verdict == Verdict::Gap {
+        Some(Cut::Gap)
+    } else if view.parameters_changed {
+        Some(Cut::Parameters)
+    } else {
+        None
+    };
+    if let Some(cut) = hard {
+        return if view.sync { Step::Begin(Some(cut)) } else { Step::End(cut) };
+    }
+    if !view.sync {
+        let most = (view.target_ms * PATIENCE).max(view.target_ms + PATIENCE_MS);
+        return if open >= most { Step::End(Cut::NoKeyFrame) } else { Step::Append };
+    }
+    let soft = if view.policy_changed {
+        Some(Cut::Policy)
+    } else if view.clock_pending || view.verdict == Verdict::NewLine {
+        Some(Cut::Clock)
+    } else if open >= view.target_ms {
+        Some(Cut::Length)
+    } else {
+        None
+    };
+    soft.map_or(Step::Append, |cut| Step::Begin(Some(cut)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_begin_at_random_access_points_and_end_for_a_reason() {
+        let plain = View {
+            open_ms: Some(10_000),
+            target_ms: 60_000,
+            sync: true,
+            verdict: Verdict::Plain,
+            clock_pending: false,
+            policy_changed: false,
+            parameters_changed: false,
+        };
+        let none = View { open_ms: None, ..plain };
+        let delta = View { sync: false, ..plain };
+        let full = View { open_ms: Some(60_000), ..plain };
+        for (name, view, want) in [
+            ("the first", none, Step::Begin(None)),
+            ("not yet", View { sync: false, ..none }, Step::Drop),
+            ("in between", plain, Step::Append),
+            ("in between, delta", delta, Step::Append),
+            ("length", full, Step::Begin(Some(Cut::Length))),
+            ("length, not here", View { sync: false, ..full }, Step::Append),
+            ("policy", View { policy_changed: true, ..plain }, Step::Begin(Some(Cut::Policy))),
+            ("policy, not here", View { policy_changed: true, ..delta }, Step::Append),
+            ("parameters", View { parameters_changed: true, ..plain }, Step::Begin(Some(Cut::Parameters))),
+            ("parameters, not here", View { parameters_changed: true, ..delta }, Step::End(Cut::Parameters)),
+            ("gap", View { verdict: Verdict::Gap, ..plain }, Step::Begin(Some(Cut::Gap))),
+            ("gap, not here", View { verdict: Verdict::Gap, ..delta }, Step::End(Cut::Gap)),
+            ("clock", View { verdict: Verdict::NewLine, ..plain }, Step::Begin(Some(Cut::Clock))),
+            ("clock, later", View { verdict: Verdict::NewLine, ..delta }, Step::Append),
+            ("clock, now", View { clock_pending: true, ..plain }, Step::Begin(Some(Cut::Clock))),
+            ("outlier", View { verdict: Verdict::Outlier, ..delta }, Step::Append),
+            ("no key frame", View { open_ms: Some(120_000), ..delta }, Step::End(Cut::NoKeyFrame)),
+            ("short, no key frame", View { open_ms: Some(50_000), target_ms: 2_000, ..delta }, Step::Append),
+        ] {
+            assert_eq!(decide(&view), want, "{name}");
+        }
+    }
+}

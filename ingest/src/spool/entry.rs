@@ -1,0 +1,102 @@
+//! A pending file and its description. The object's key is longer than a file name may be, so it is kept in a
+//! JSON file beside the bytes, written first; the bytes' rename completes the pair.
+
+use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
+
+use camerafleet_footage::ids::CameraId;
+use serde::{Deserialize, Serialize};
+
+/// An epoch key, ordered by its time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EpochKey {
+    /// Unix seconds.
+    pub start: i64,
+    /// Its name in Transit.
+    pub name: String,
+}
+
+/// What a pending file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// A sealed segment.
+    Segment,
+    /// A stream's last word.
+    CloseRecord,
+}
+
+/// A pending file's description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// What it is.
+    pub kind: Kind,
+    /// The object's key.
+    pub key: String,
+    /// Whose it is.
+    pub camera: CameraId,
+    /// The epoch key that it needs; none for a close record.
+    pub epoch: Option<EpochKey>,
+    /// Unix milliseconds.
+    pub finished_ms: i64,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// A pending file.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its place in the queue.
+    pub number: u64,
+    /// Its description.
+    pub meta: Meta,
+    /// Failed uploads.
+    pub attempts: u32,
+    /// When to try again.
+    pub not_before: Option<Instant>,
+    /// Whether it is being uploaded.
+    pub taken: bool,
+    /// Whether it comes from an earlier container, which may have uploaded it.
+    pub found: bool,
+}
+
+impl Entry {
+    pub(super) fn new(number: u64, meta: Meta) -> Self {
+        Self { number, meta, attempts: 0, not_before: None, taken: false, found: false }
+    }
+}
+
+pub(super) fn data_name(number: u64) -> String {
+    format!("{number:020}.age")
+}
+
+pub(super) fn meta_name(number: u64) -> String {
+    format!("{number:020}.json")
+}
+
+pub(super) fn write_meta(directory: &Path, number: u64, meta: &Meta) -> io::Result<()> {
+    let json = serde_json::to_vec(meta).map_err(io::Error::other)?;
+    fs::write(directory.join(meta_name(number)), json)
+}
+
+/// What lies in a directory of pending files. Halves of pairs are removed.
+pub(super) fn scan(directory: &Path) -> io::Result<BTreeMap<u64, Entry>> {
+    let mut found = BTreeMap::new();
+    let mut names: Vec<_> =
+        fs::read_dir(directory)?.map(|file| Ok(file?.path())).collect::<io::Result<_>>()?;
+    names.sort();
+    for path in &names {
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+        let is_data = path.extension().is_some_and(|extension| extension == "age");
+        let read = number.filter(|_| is_data).and_then(|number| {
+            let json = fs::read(directory.join(meta_name(number))).ok()?;
+            let mut meta: Meta = serde_json::from_slice(&json).ok()?;
+            meta.bytes = fs::metadata(path).ok()?.len();
+            Some((number, Entry { found: true, ..Entry::new(number, meta) }))
+        });
+        match read {
+            Some((number, entry)) => _ = found.insert(number, entry),
+            None if is_data || !names.contains(&path.with_extension("age")) => fs::remove_file(path)?,
+            None => {}
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,258 @@
+//! Sealed segments on disk: `open/` while they grow, `pending/` until the store has them. A container that is
+//! killed leaves whole pending files, which the next one in the same pod uploads.
+//!
+//! The directory is an emptyDir: it does not outlive the node, so nothing is synced to disk.
+
+mod entry;
+mod file;
+pub mod upload;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use camerafleet_footage::{ids::CameraId, shard::SpoolConfig};
+use tokio::sync::Notify;
+
+pub use entry::{Entry, EpochKey, Kind, Meta};
+pub use file::SpoolFile;
+
+use crate::metrics::Metrics;
+
+/// Above this share of its bound (tenths) a spool that was full still counts as full.
+const STILL_FULL: u64 = 9;
+
+struct State {
+    limit: SpoolConfig,
+    pending: BTreeMap<u64, Entry>,
+    next: u64,
+    /// Bytes of pending and open files.
+    used: u64,
+    full: bool,
+}
+
+/// The spool.
+pub struct Spool {
+    root: PathBuf,
+    state: Mutex<State>,
+    changed: Notify,
+    metrics: Metrics,
+}
+
+impl Spool {
+    /// Opens a directory; what an earlier container left there is taken over.
+    pub fn open(root: &Path, metrics: Metrics) -> io::Result<Arc<Self>> {
+        let (open, pending) = (root.join("open"), root.join("pending"));
+        std::fs::create_dir_all(&open)?;
+        std::fs::create_dir_all(&pending)?;
+        // Their stream's key died with the container: these can never be finished.
+        for file in std::fs::read_dir(&open)? {
+            std::fs::remove_file(file?.path())?;
+            metrics.lost.with_label_values(&["", "Killed"]).inc();
+        }
+        let found = entry::scan(&pending)?;
+        let used = found.values().map(|entry| entry.meta.bytes).sum();
+        if !found.is_empty() {
+            tracing::info!(segments = found.len(), bytes = used, "found segments of an earlier container");
+        }
+        let state = State {
+            // Until the configuration says.
+            limit: SpoolConfig { size: u64::MAX, max_age_seconds: u64::MAX },
+            next: found.keys().next_back().map_or(0, |n| n + 1),
+            pending: found,
+            used,
+            full: false,
+        };
+        Ok(Arc::new(Self {
+            root: root.to_owned(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            metrics,
+        }))
+    }
+
+    /// The bounds from now on.
+    pub fn limit(&self, limit: SpoolConfig) {
+        self.lock().limit = limit;
+    }
+
+    /// Begins a file for a camera's segment.
+    pub fn create(self: &Arc<Self>, camera: &CameraId) -> io::Result<SpoolFile> {
+        let number = self.number();
+        SpoolFile::create(self.clone(), self.root.join("open").join(format!("{number:020}-{camera}")))
+    }
+
+    /// A finished file waits for the store from now on.
+    pub fn commit(&self, file: SpoolFile, meta: Meta) -> io::Result<()> {
+        let number = self.number();
+        let (path, bytes) = file.keep();
+        let meta = Meta { bytes, ..meta };
+        let pending = self.root.join("pending");
+        let moved = entry::write_meta(&pending, number, &meta)
+            .and_then(|()| std::fs::rename(&path, pending.join(entry::data_name(number))));
+        if let Err(error) = moved {
+            self.release(bytes);
+            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(pending.join(entry::meta_name(number)));
+            return Err(error);
+        }
+        self.lock().pending.insert(number, Entry::new(number, meta));
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// The oldest entry whose time to be tried has come, taken for an upload; else when to look again.
+    pub fn take(&self, now: Instant) -> Result<Entry, Option<Instant>> {
+        let mut state = self.lock();
+        let mut soonest: Option<Instant> = None;
+        for entry in state.pending.values_mut().filter(|entry| !entry.taken) {
+            match entry.not_before {
+                Some(at) if at > now => soonest = Some(soonest.map_or(at, |soonest| soonest.min(at))),
+                _ => {
+                    entry.taken = true;
+                    return Ok(entry.clone());
+                }
+            }
+        }
+        Err(soonest)
+    }
+
+    /// An upload ended: the entry is stored and goes, or waits until `again`.
+    pub fn give_back(&self, number: u64, stored: bool, again: Option<Instant>) {
+        if stored {
+            let stored = self.lock().pending.remove(&number);
+            if let Some(entry) = stored {
+                self.delete(&entry);
+                let mut state = self.lock();
+                state.full &= state.used > state.limit.size / 10 * STILL_FULL;
+            }
+            return;
+        }
+        if let Some(entry) = self.lock().pending.get_mut(&number) {
+            entry.taken = false;
+            entry.attempts += 1;
+            entry.not_before = again;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Where an entry's bytes are.
+    pub fn path(&self, number: u64) -> PathBuf {
+        self.root.join("pending").join(entry::data_name(number))
+    }
+
+    /// Gives up what is too old at `now_ms` (Unix).
+    pub fn expire(&self, now_ms: i64) {
+        let old: Vec<Entry> = {
+            let mut state = self.lock();
+            let most = i64::try_from(state.limit.max_age_seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
+            let too_old =
+                |entry: &Entry| !entry.taken && now_ms.saturating_sub(entry.meta.finished_ms) > most;
+            state.pending.extract_if(.., |_, entry| too_old(entry)).map(|(_, entry)| entry).collect()
+        };
+        for entry in old {
+            self.give_up(&entry, "TooOld");
+        }
+        let state = self.lock();
+        let oldest =
+            state.pending.values().next().map_or(0, |entry| (now_ms - entry.meta.finished_ms) / 1_000);
+        self.metrics.spool_oldest_age.set(oldest.max(0));
+        self.metrics.spool_pending.set(i64::try_from(state.pending.len()).unwrap_or(i64::MAX));
+        self.metrics.spool_bytes.set(i64::try_from(state.used).unwrap_or(i64::MAX));
+    }
+
+    /// Makes room for `bytes` more, at the oldest pending segments' cost.
+    pub(crate) fn reserve(&self, bytes: u64) -> io::Result<()> {
+        loop {
+            let victim = {
+                let mut state = self.lock();
+                if state.used.saturating_add(bytes) <= state.limit.size {
+                    state.used += bytes;
+                    return Ok(());
+                }
+                state.full = true;
+                let oldest = state.pending.iter().find(|(_, entry)| !entry.taken).map(|(number, _)| *number);
+                oldest.and_then(|number| state.pending.remove(&number))
+            };
+            let Some(entry) = victim else {
+                let why = "the spool's bound is reached by segments that are open or being uploaded";
+                return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+            };
+            self.give_up(&entry, "SpoolFull");
+        }
+    }
+
+    pub(crate) fn release(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.used = state.used.saturating_sub(bytes);
+    }
+
+    /// For an entry that is in the queue no more.
+    fn give_up(&self, entry: &Entry, reason: &str) {
+        let Meta { camera, key, .. } = &entry.meta;
+        tracing::error!(%camera, key, reason, "a segment that never reached the store is given up");
+        self.metrics.lost.with_label_values(&[camera.as_str(), reason]).inc();
+        self.delete(entry);
+    }
+
+    fn delete(&self, entry: &Entry) {
+        let pending = self.root.join("pending");
+        // The description last: without it the bytes could not be named, without them it says nothing.
+        for name in [entry::data_name(entry.number), entry::meta_name(entry.number)] {
+            if let Err(error) = std::fs::remove_file(pending.join(name)) {
+                tracing::warn!(%error, "cannot remove a file of the spool");
+            }
+        }
+        self.release(entry.meta.bytes);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether segments are given up for want of room.
+    pub fn is_full(&self) -> bool {
+        self.lock().full
+    }
+
+    /// Bytes in all.
+    pub fn bytes(&self) -> u64 {
+        self.lock().used
+    }
+
+    /// Whether nothing waits for the store.
+    pub fn is_empty(&self) -> bool {
+        self.lock().pending.is_empty()
+    }
+
+    /// The cameras that have something pending, each with its oldest epoch key.
+    pub fn pending(&self) -> BTreeMap<CameraId, Option<EpochKey>> {
+        let state = self.lock();
+        let mut cameras = BTreeMap::<CameraId, Option<EpochKey>>::new();
+        for entry in state.pending.values() {
+            let oldest = cameras.entry(entry.meta.camera.clone()).or_default();
+            *oldest = [oldest.take(), entry.meta.epoch.clone()].into_iter().flatten().min();
+        }
+        cameras
+    }
+
+    /// Wakes when something changes after the call.
+    pub fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    fn number(&self) -> u64 {
+        let mut state = self.lock();
+        state.next += 1;
+        state.next - 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change above is one step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+use std::io::Write;
+
+use super::*;
+
+fn camera(name: &str) -> CameraId {
+    CameraId::parse(name).unwrap()
+}
+
+fn put(spool: &Arc<Spool>, key: &str, bytes: usize, finished_ms: i64) -> io::Result<()> {
+    let mut file = spool.create(&camera("c1"))?;
+    file.write_all(&vec![7; bytes])?;
+    let epoch = Some(EpochKey { start: finished_ms, name: format!("epoch-{key}") });
+    let meta =
+        Meta { kind: Kind::Segment, key: key.into(), camera: camera("c1"), epoch, finished_ms, bytes: 0 };
+    spool.commit(file, meta)
+}
+
+fn keys(spool: &Spool) -> Vec<String> {
+    spool.lock().pending.values().map(|entry| entry.meta.key.clone()).collect()
+}
+
+fn lost(metrics: &Metrics, reason: &str) -> u64 {
+    metrics.lost.with_label_values(&["c1", reason]).get()
+}
+
+#[test]
+fn first_in_first_out_and_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let spool = Spool::open(directory.path(), Metrics::new()).unwrap();
+        put(&spool, "a/1", 10, 1).unwrap();
+        put(&spool, "a/2", 20, 2).unwrap();
+        // Killed while this one grows.
+        let mut open = spool.create(&camera("c1")).unwrap();
+        open.write_all(b"half").unwrap();
+        std::mem::forget(open);
+    }
+    let metrics = Metrics::new();
+    let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
+    assert_eq!(keys(&spool), ["a/1", "a/2"]);
+    assert_eq!(spool.bytes(), 30);
+    assert_eq!(metrics.lost.with_label_values(&["", "Killed"]).get(), 1);
+    put(&spool, "a/3", 5, 3).unwrap();
+
+    let first = spool.take(Instant::now()).unwrap();
+    assert!(first.found && first.meta.key == "a/1");
+    assert_eq!(std::fs::read(spool.path(first.number)).unwrap().len(), 10);
+    let second = spool.take(Instant::now()).unwrap();
+    assert_eq!(second.meta.key, "a/2");
+    spool.give_back(first.number, true, None);
+    let later = Instant::now() + std::time::Duration::from_secs(60);
+    spool.give_back(second.number, false, Some(later));
+    assert_eq!(spool.take(Instant::now()).unwrap().meta.key, "a/3");
+    assert_eq!(spool.take(Instant::now()).unwrap_err(), Some(later));
+    assert_eq!(spool.take(later).unwrap().attempts, 1);
+    assert_eq!(spool.bytes(), 25);
+    assert_eq!(spool.pending()[&camera("c1")].as_ref().unwrap().start, 2);
+}
+
+#[test]
+fn beyond_its_bound_the_oldest_goes_and_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let metrics = Metrics::new();
+    let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
+    spool.limit(SpoolConfig { size: 100, max_age_seconds: 10 });
+    put(&spool, "a/1", 40, 1).unwrap();
+    put(&spool, "a/2", 40, 2).unwrap();
+    assert!(!spool.is_full());
+    put(&spool, "a/3", 40, 3).unwrap();
+    assert_eq!(keys(&spool), ["a/2", "a/3"]);
+    assert!(spool.is_full());
+    assert_eq!(lost(&metrics, "SpoolFull"), 1);
+
+    assert!(put(&spool, "a/4", 101, 4).is_err(), "larger than the bound by itself");
+    assert_eq!(spool.bytes(), 0, "an abandoned file gives its room back");
+    put(&spool, "a/5", 10, 5).unwrap();
+    spool.expire(10_005);
+    assert_eq!(keys(&spool), ["a/5"]);
+    spool.expire(10_006);
+    assert!(spool.is_empty());
+    assert_eq!(lost(&metrics, "TooOld"), 1);
+    assert!(!spool.is_full());
+    let left = std::fs::read_dir(directory.path().join("pending")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn halves_of_pairs_are_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let pending = directory.path().join("pending");
+    std::fs::create_dir_all(&pending).unwrap();
+    for name in ["00000000000000000001.age", "00000000000000000002.json", "note.txt"] {
+        std::fs::write(pending.join(name), b"x").unwrap();
+    }
+    let spool = Spool::open(directory.path(), Metrics::new()).unwrap();
+    assert!(spool.is_empty());
+    assert_eq!(std::fs::read_dir(pending).unwrap().count(), 0);
+}

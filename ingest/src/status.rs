@@ -1,0 +1,376 @@
+//! The board on which all parts write how they are, and the answer of the status endpoint that is read from it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use camerafleet_footage::{
+    ids::CameraId,
+    shard::{CameraState, CameraStatus, Recorder, ShardStatus, StoreState, StreamInfo},
+};
+use serde::Serialize;
+
+use crate::spool::{EpochKey, Spool};
+
+/// The store's last failure, shared by all cameras that have something waiting for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFailure {
+    /// A word.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
+}
+
+#[derive(Clone, Debug)]
+struct Camera {
+    name: String,
+    state: CameraState,
+    message: String,
+    stream: Option<StreamInfo>,
+    recorder: Option<Recorder>,
+    open: Option<EpochKey>,
+    stored: bool,
+    settled: bool,
+    one_session: bool,
+    last_frame: Option<Instant>,
+    removed: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    config_digest: String,
+    config_error: Option<String>,
+    draining: bool,
+    was_ready: bool,
+    cameras: BTreeMap<CameraId, Camera>,
+    store_failure: Option<StoreFailure>,
+}
+
+/// The board.
+pub struct Board {
+    pod_uid: String,
+    spool: Arc<Spool>,
+    inner: Mutex<Inner>,
+}
+
+/// What `/status` answers: the contract's type and what a person wants beside it.
+#[derive(Serialize)]
+pub struct Answer {
+    /// The contract with the operator.
+    #[serde(flatten)]
+    pub shard: ShardStatus,
+    /// Why the present ConfigMap is not in force.
+    #[serde(rename = "configError", skip_serializing_if = "Option::is_none")]
+    pub config_error: Option<String>,
+}
+
+/// What a scrape needs of a camera.
+pub struct Gauge {
+    /// Its id.
+    pub id: CameraId,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: CameraState,
+    /// Since its last frame.
+    pub last_frame: Option<Duration>,
+}
+
+impl Board {
+    /// An empty one.
+    pub fn new(pod_uid: String, spool: Arc<Spool>) -> Self {
+        Self { pod_uid, spool, inner: Mutex::default() }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self, digest: Option<&str>, error: Option<String>) {
+        let mut inner = self.lock();
+        inner.config_digest = digest.unwrap_or_default().to_owned();
+        inner.config_error = error;
+    }
+
+    /// The pod stops.
+    pub fn drain(&self) {
+        self.lock().draining = true;
+    }
+
+    /// A camera is taken into the shard, or its name or sessions changed.
+    pub fn camera(&self, id: &CameraId, name: &str, one_session: bool) {
+        let mut inner = self.lock();
+        let camera = inner.cameras.entry(id.clone()).or_insert_with(|| Camera {
+            name: String::new(),
+            state: CameraState::Connecting,
+            message: "Connecting to the camera for the first time.".into(),
+            stream: None,
+            recorder: None,
+            open: None,
+            stored: false,
+            settled: false,
+            one_session,
+            last_frame: None,
+            removed: false,
+        });
+        camera.name = name.to_owned();
+        camera.one_session = one_session;
+        camera.removed = false;
+    }
+
+    /// A camera left the shard; it is shown until its last segment is stored.
+    pub fn remove(&self, id: &CameraId) {
+        self.with(id, |camera| {
+            camera.removed = true;
+            camera.state = CameraState::Off;
+            camera.message = "The camera left this shard; its last segments wait for the store.".into();
+        });
+    }
+
+    /// How a camera is now.
+    pub fn state(&self, id: &CameraId, state: CameraState, message: &str) {
+        self.with(id, |camera| {
+            if camera.state != state || camera.message != message {
+                tracing::info!(camera = %id, name = %camera.name, ?state, message, "camera state");
+                camera.state = state;
+                message.clone_into(&mut camera.message);
+            }
+            camera.settled |= state != CameraState::Connecting;
+        });
+    }
+
+    /// What a camera sends.
+    pub fn stream(&self, id: &CameraId, stream: StreamInfo) {
+        self.with(id, |camera| camera.stream = Some(stream));
+    }
+
+    /// Who signs a camera's segments, and the chain's head.
+    pub fn recorder(&self, id: &CameraId, recorder: Recorder) {
+        self.with(id, |camera| camera.recorder = Some(recorder));
+    }
+
+    /// The epoch key of a camera's open segment.
+    pub fn open(&self, id: &CameraId, epoch: Option<EpochKey>) {
+        self.with(id, |camera| camera.open = epoch);
+    }
+
+    /// A frame came.
+    pub fn frame(&self, id: &CameraId) {
+        self.with(id, |camera| camera.last_frame = Some(Instant::now()));
+    }
+
+    /// A camera's segment reached the store.
+    pub fn stored(&self, id: &CameraId) {
+        self.with(id, |camera| camera.stored = true);
+    }
+
+    /// How the last upload went.
+    pub fn store(&self, failure: Option<StoreFailure>) {
+        let mut inner = self.lock();
+        if inner.store_failure != failure {
+            match &failure {
+                Some(failure) => {
+                    tracing::error!(reason = failure.reason, message = failure.message, "store fails")
+                }
+                None => tracing::info!("store works again"),
+            }
+            inner.store_failure = failure;
+        }
+    }
+
+    /// The pod is Ready when each camera records, or fails for a reason that is not its start, or may have to
+    /// wait for its twin's session. Once it was, it stays so until it stops: a camera that fails later is the
+    /// camera's condition and no reason to take the pod out of service.
+    pub fn ready(&self) -> bool {
+        let mut inner = self.lock();
+        let configured = !inner.config_digest.is_empty();
+        let settled =
+            inner.cameras.values().all(|camera| camera.settled || camera.one_session || camera.removed);
+        inner.was_ready |= configured && settled;
+        inner.was_ready && !inner.draining
+    }
+
+    /// What a scrape shows.
+    pub fn gauges(&self) -> Vec<Gauge> {
+        let inner = self.lock();
+        let gauge = |(id, camera): (&CameraId, &Camera)| Gauge {
+            id: id.clone(),
+            name: camera.name.clone(),
+            state: camera.state,
+            last_frame: camera.last_frame.map(|at| at.elapsed()),
+        };
+        inner.cameras.iter().filter(|(_, camera)| !camera.removed).map(gauge).collect()
+    }
+
+    /// Whether the present ConfigMap is in force, and whether the store works.
+    pub fn health(&self) -> (bool, bool) {
+        let inner = self.lock();
+        (inner.config_error.is_none() && !inner.config_digest.is_empty(), inner.store_failure.is_none())
+    }
+
+    /// The answer.
+    pub fn answer(&self) -> Answer {
+        let pending = self.spool.pending();
+        let full = self.spool.is_full();
+        let mut inner = self.lock();
+        let waiting: BTreeSet<CameraId> = pending.keys().cloned().collect();
+        inner.cameras.retain(|id, camera| !camera.removed || waiting.contains(id));
+        let inner = &*inner;
+        let cameras = inner.cameras.iter().filter_map(|(id, camera)| {
+            let waits = pending.get(id);
+            Some((id.clone(), status(camera, waits, inner.store_failure.as_ref(), full)?))
+        });
+        let shard = ShardStatus {
+            pod_uid: self.pod_uid.clone(),
+            config_digest: inner.config_digest.clone(),
+            draining: inner.draining,
+            spool_bytes: self.spool.bytes(),
+            cameras: cameras.collect(),
+        };
+        Answer { shard, config_error: inner.config_error.clone() }
+    }
+
+    fn with(&self, id: &CameraId, change: impl FnOnce(&mut Camera)) {
+        if let Some(camera) = self.lock().cameras.get_mut(id) {
+            change(camera);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change above leaves a whole board, whoever panicked meanwhile.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// None for a camera whose recorder has not begun: that takes no time worth telling.
+fn status(
+    camera: &Camera,
+    waits: Option<&Option<EpochKey>>,
+    failure: Option<&StoreFailure>,
+    full: bool,
+) -> Option<CameraStatus> {
+    let stored = match failure {
+        Some(failure) if waits.is_some() => {
+            StoreState::Failing { reason: failure.reason.into(), message: failure.message.clone() }
+        }
+        _ if camera.stored => StoreState::Stored,
+        _ => StoreState::Waiting,
+    };
+    let oldest = [camera.open.as_ref(), waits.and_then(Option::as_ref)].into_iter().flatten().min();
+    let (state, message) = if full && camera.state == CameraState::Recording {
+        (
+            CameraState::SpoolFull,
+            "The spool is full: the oldest segments are given up for new ones. Make the store reachable, or the spool larger.",
+        )
+    } else {
+        (camera.state, camera.message.as_str())
+    };
+    Some(CameraStatus {
+        state,
+        message: message.to_owned(),
+        stream: camera.stream.clone(),
+        recorder: camera.recorder.clone()?,
+        stored,
+        oldest_pending_epoch: oldest.map(|epoch| epoch.name.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::{
+        metrics::Metrics,
+        spool::{Kind, Meta},
+    };
+    use camerafleet_footage::{ids::StreamId, shard::SpoolConfig};
+
+    fn id() -> CameraId {
+        CameraId::parse("c1").unwrap()
+    }
+
+    fn epoch(start: i64) -> EpochKey {
+        EpochKey { start, name: format!("epoch-p-{start}") }
+    }
+
+    fn board() -> (tempfile::TempDir, Board) {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(directory.path(), Metrics::new()).unwrap();
+        (directory, Board::new("uid".into(), spool))
+    }
+
+    fn record(board: &Board) {
+        board.camera(&id(), "door", false);
+        let stream = StreamId::from_bytes([1; 16]);
+        board
+            .recorder(&id(), Recorder { stream, public_key: String::new(), last_sequence: None, head: None });
+    }
+
+    fn put(board: &Board, start: i64) {
+        let mut file = board.spool.create(&id()).unwrap();
+        file.write_all(&[0; 60]).unwrap();
+        let key = format!("k{start}");
+        let meta = Meta {
+            kind: Kind::Segment,
+            key,
+            camera: id(),
+            epoch: Some(epoch(start)),
+            finished_ms: 0,
+            bytes: 0,
+        };
+        board.spool.commit(file, meta).unwrap();
+    }
+
+    #[test]
+    fn a_failing_store_is_told_to_those_who_wait_for_it() {
+        let (_directory, board) = board();
+        record(&board);
+        let camera = |board: &Board| board.answer().shard.cameras.remove(&id()).unwrap();
+        assert_eq!(camera(&board).stored, StoreState::Waiting);
+        board.store(Some(StoreFailure { reason: "AccessDenied", message: "No.".into() }));
+        assert_eq!(camera(&board).stored, StoreState::Waiting, "nothing of it failed");
+        put(&board, 2);
+        assert!(
+            matches!(camera(&board).stored, StoreState::Failing { reason, .. } if reason == "AccessDenied")
+        );
+        board.open(&id(), Some(epoch(1)));
+        assert_eq!(camera(&board).oldest_pending_epoch.as_deref(), Some("epoch-p-1"));
+        board.open(&id(), Some(epoch(3)));
+        assert_eq!(camera(&board).oldest_pending_epoch.as_deref(), Some("epoch-p-2"));
+
+        board.state(&id(), CameraState::Recording, "Recording.");
+        board.spool.limit(SpoolConfig { size: 100, max_age_seconds: 9 });
+        put(&board, 4);
+        assert_eq!(camera(&board).state, CameraState::SpoolFull);
+        board.state(&id(), CameraState::Unreachable, "x");
+        assert_eq!(camera(&board).state, CameraState::Unreachable, "the camera's own trouble comes first");
+    }
+
+    #[test]
+    fn ready_is_when_every_camera_records_or_fails_by_itself_and_stays() {
+        let (_directory, board) = board();
+        assert!(!board.ready(), "no configuration");
+        board.camera(&id(), "door", false);
+        board.config(Some("digest"), None);
+        assert!(!board.ready(), "connecting");
+        board.camera(&id(), "door", true);
+        let waits = board.ready();
+        assert!(waits, "its twin may have the only session");
+        board.camera(&CameraId::parse("c2").unwrap(), "gate", false);
+        assert!(board.ready(), "a new camera is no new start");
+        board.drain();
+        assert!(!board.ready());
+    }
+
+    #[test]
+    fn a_camera_that_left_is_shown_until_its_footage_is_stored() {
+        let (_directory, board) = board();
+        record(&board);
+        put(&board, 1);
+        board.remove(&id());
+        assert_eq!(board.answer().shard.cameras[&id()].state, CameraState::Off);
+        let entry = board.spool.take(Instant::now()).unwrap();
+        board.spool.give_back(entry.number, true, None);
+        assert!(board.answer().shard.cameras.is_empty());
+    }
+}

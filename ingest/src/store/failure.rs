@@ -1,0 +1,172 @@
+//! Why an upload failed, in words that stay the same while the cause does.
+
+use std::error::Error as _;
+
+/// A failure of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A word for the condition.
+    pub reason: &'static str,
+    /// A sentence and a next step.
+    pub message: &'static str,
+    /// Whether other objects would fail just so.
+    pub everywhere: bool,
+}
+
+const fn everywhere(reason: &'static str, message: &'static str) -> Failure {
+    Failure { reason, message, everywhere: true }
+}
+
+pub(super) const BAD_BUNDLE: Failure = everywhere(
+    "StoreUnreachable",
+    "The store's CA bundle is not PEM: check the Secret in spec.storage.s3.caBundleSecretRef.",
+);
+pub(super) const BAD_SETTINGS: Failure = everywhere(
+    "StoreUnreachable",
+    "The store's endpoint, region or bucket cannot be used: check spec.storage.s3.",
+);
+pub(super) const TIMEOUT: Failure = everywhere(
+    "StoreUnreachable",
+    "The store did not finish an upload in time: check its load and the network to it.",
+);
+pub(super) const BAD_KEY: Failure = Failure {
+    reason: "BadKey",
+    message: "The object's key cannot be used: check spec.storage.s3.prefix.",
+    everywhere: false,
+};
+
+/// There is no credential at all.
+pub const NO_CREDENTIAL: Failure = everywhere(
+    "AccessDenied",
+    "The ingest credential is missing: check the Secret in spec.storage.s3.credentials.ingest for accessKeyId and secretAccessKey.",
+);
+
+/// S3's error code or a part of the text, and what it means.
+const CODES: &[(&str, Failure)] = &[
+    (
+        "NoSuchBucket",
+        everywhere("BucketMissing", "The bucket does not exist: create it, or check spec.storage.s3.bucket."),
+    ),
+    (
+        "InvalidAccessKeyId",
+        everywhere(
+            "AccessDenied",
+            "The store does not know the ingest access key: check the Secret in spec.storage.s3.credentials.ingest.",
+        ),
+    ),
+    (
+        "SignatureDoesNotMatch",
+        everywhere(
+            "AccessDenied",
+            "The ingest secret key is wrong: check the Secret in spec.storage.s3.credentials.ingest.",
+        ),
+    ),
+    (
+        "RequestTimeTooSkewed",
+        everywhere(
+            "ClockSkewed",
+            "The store's clock and the recorder's differ too much: synchronise the nodes' clocks.",
+        ),
+    ),
+    ("QuotaExceeded", everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")),
+    ("StorageFull", everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")),
+    (
+        "InsufficientStorage",
+        everywhere("StoreFull", "The store is full: make room or raise the bucket's quota."),
+    ),
+    (
+        "AccessDenied",
+        everywhere(
+            "AccessDenied",
+            "The ingest credential may not add objects: it needs PutObject under footage/ and streams/.",
+        ),
+    ),
+];
+
+const DENIED: Failure = everywhere(
+    "AccessDenied",
+    "The store refuses the ingest credential: check the Secret in spec.storage.s3.credentials.ingest.",
+);
+const MISSING: Failure =
+    everywhere("BucketMissing", "The store has no such bucket: create it, or check spec.storage.s3.bucket.");
+const UNREACHABLE: Failure = everywhere(
+    "StoreUnreachable",
+    "The store cannot be reached: check spec.storage.s3.endpoint, its certificate and the network to it.",
+);
+const CONFLICT: Failure = Failure {
+    reason: "Conflict",
+    message: "The store was busy with an object of the same name; it is tried again.",
+    everywhere: false,
+};
+
+/// What a failure means.
+pub fn classify(error: &object_store::Error) -> Failure {
+    // The reason is only in the body, which the library gives as text somewhere in its chain.
+    let text = chain(error);
+    if let Some((_, failure)) = CODES.iter().find(|(code, _)| text.contains(code)) {
+        return *failure;
+    }
+    match error {
+        object_store::Error::NotFound { .. } => MISSING,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => DENIED,
+        object_store::Error::AlreadyExists { .. } => CONFLICT,
+        _ => UNREACHABLE,
+    }
+}
+
+/// Whether an object of this name is there. A 409 is not that: another write of it is under way.
+pub(super) fn exists(error: &object_store::Error) -> bool {
+    let object_store::Error::AlreadyExists { source, .. } = error else { return false };
+    matches!(
+        source.downcast_ref(),
+        Some(object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. })
+    )
+}
+
+fn chain(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::Error;
+
+    #[test]
+    fn failures_have_a_reason_and_texts_that_do_not_change() {
+        let path = || "k".to_owned();
+        let body = |text: &str| -> Box<dyn std::error::Error + Send + Sync> { text.to_owned().into() };
+        for (error, want) in [
+            (Error::NotFound { path: path(), source: body("<Code>NoSuchBucket</Code>") }, "BucketMissing"),
+            (Error::NotFound { path: path(), source: body("") }, "BucketMissing"),
+            (
+                Error::PermissionDenied { path: path(), source: body("<Code>InvalidAccessKeyId</Code>") },
+                "AccessDenied",
+            ),
+            (
+                Error::PermissionDenied { path: path(), source: body("<Code>RequestTimeTooSkewed</Code>") },
+                "ClockSkewed",
+            ),
+            (Error::Unauthenticated { path: path(), source: body("") }, "AccessDenied"),
+            (Error::Generic { store: "S3", source: body("<Code>XMinioStorageFull</Code>") }, "StoreFull"),
+            (Error::Generic { store: "S3", source: body("connection refused") }, "StoreUnreachable"),
+            (Error::AlreadyExists { path: path(), source: body("ConditionalRequestConflict") }, "Conflict"),
+        ] {
+            let failure = classify(&error);
+            assert_eq!(failure.reason, want, "{error}");
+            assert!(!exists(&error));
+            assert!(
+                failure.message.ends_with('.')
+                    && !failure.message.contains(|c: char| c.is_ascii_digit() && c != '3')
+            );
+        }
+        let precondition = Error::Precondition { path: path(), source: body("") };
+        assert!(exists(&Error::AlreadyExists { path: path(), source: Box::new(precondition) }));
+    }
+}

@@ -1,0 +1,140 @@
+//! Records real RTSP servers into a real S3 server, opens what was stored, and looks at it with ffprobe.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use camerafleet_footage::{
+    ids::TenantId,
+    layout::{SegmentName, Tracks, parse_close_record_key},
+    seal::CloseRecord,
+    shard::{CameraState, StoreState},
+};
+use support::{Camera, H264, H264_B_FRAMES, H265, PASSWORD, PREFIX, S3, Shard, TENANT, media, until};
+
+#[test]
+fn what_cameras_send_is_stored_sealed_and_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut s3 = S3::new(&directory.path().join("s3"));
+    s3.make_bucket();
+    s3.on();
+    let (plain, reordered, h265) = (Camera::start(H264), Camera::start(H264_B_FRAMES), Camera::start(H265));
+    let mut shard = Shard::new(&directory.path().join("shard"), s3.port);
+    shard.camera("silent", &plain.url(), false);
+    shard.camera("sound", &plain.url(), true);
+    shard.camera("bframes", &reordered.url(), true);
+    shard.camera("hevc", &h265.url(), false);
+    shard.start();
+    let ids = ["silent", "sound", "bframes", "hevc"];
+    for id in ids {
+        shard.until_state(id, CameraState::Recording, Duration::from_secs(20));
+    }
+    assert_eq!(shard.get("/readyz").0, 200);
+    assert_eq!(shard.get("/healthz").0, 200);
+    until("two segments of each camera", Duration::from_secs(40), || {
+        let status = shard.status();
+        status
+            .cameras
+            .values()
+            .all(|c| c.stored == StoreState::Stored && c.recorder.last_sequence >= Some(1))
+            .then_some(())
+    });
+    let status = shard.status();
+    assert_eq!(status.pod_uid, "uid-1");
+    for camera in status.cameras.values() {
+        let stream = camera.stream.as_ref().unwrap();
+        assert_eq!((stream.width, stream.height), (640, 360));
+        assert_eq!(camera.oldest_pending_epoch.as_deref(), Some(shard.epoch.name.as_str()));
+        assert_eq!(camera.message, "Recording.");
+    }
+    let metrics = shard.get("/metrics").1;
+    assert!(metrics.contains(
+        "camerafleet_ingest_camera_state{camera=\"hevc\",name=\"name-hevc\",state=\"Recording\"} 1"
+    ));
+    assert_eq!(shard.stop(), Some(0), "{}", shard.log());
+
+    let mut chains = BTreeMap::<String, Vec<(SegmentName, [u8; 32])>>::new();
+    let keys = s3.keys();
+    let segments = || keys.iter().filter(|key| key.contains("/footage/"));
+    for key in segments() {
+        let name = SegmentName::parse(PREFIX, key).unwrap();
+        let is_last = !segments().any(|key| {
+            let other = SegmentName::parse(PREFIX, key).unwrap();
+            other.camera == name.camera && other.sequence > name.sequence
+        });
+        let (identity, digest, bytes) = shard.unseal(&name, &s3.read(key));
+        identity.check_name(&name).unwrap();
+        let path = directory.path().join("segment.mp4");
+        std::fs::write(&path, bytes).unwrap();
+        check(&path, &name, is_last);
+        chains.entry(name.camera.to_string()).or_default().push((name, digest));
+    }
+    for id in ids {
+        let mut chain = chains.remove(id).unwrap_or_else(|| panic!("nothing of {id} was stored"));
+        chain.sort_by_key(|(name, _)| name.sequence);
+        assert!(chain.len() >= 3, "{id}: {} segments", chain.len());
+        for pair in chain.windows(2) {
+            let (before, after) = (&pair[0].0, &pair[1].0);
+            assert_eq!(before.sequence + 1, after.sequence, "{id}");
+            assert_eq!(before.end_ms(), after.start_ms, "{id}: one ends where the next begins");
+        }
+        for (name, _) in &chain[..chain.len() - 1] {
+            assert!((3_900..=6_100).contains(&name.duration_ms), "{id}: {}", name.duration_ms);
+        }
+        let (last, digest) = chain.last().unwrap();
+        let end = jiff::Timestamp::now().as_millisecond() - last.end_ms();
+        assert!((0..30_000).contains(&end), "{id} ended {end} ms ago");
+        let tenant = TenantId::parse(TENANT).unwrap();
+        let close = s3.keys().into_iter().find(|key| {
+            parse_close_record_key(PREFIX, &tenant, key)
+                .is_some_and(|(camera, stream)| camera == last.camera && stream == last.stream)
+        });
+        let close = CloseRecord::from_json(&s3.read(&close.expect("a close record"))).unwrap();
+        let said = close.last.as_ref().unwrap();
+        assert_eq!(
+            (said.sequence, said.digest, said.start_ms, said.duration_ms),
+            (last.sequence, *digest, last.start_ms, last.duration_ms)
+        );
+    }
+    assert!(!shard.log().contains(PASSWORD));
+}
+
+fn check(path: &std::path::Path, name: &SegmentName, is_last: bool) {
+    let id = name.camera.as_str();
+    assert_eq!(media::decode(path), "", "{name:?}");
+    let found = media::probe(path);
+    let video = found.stream("video").unwrap();
+    assert_eq!(video["codec_name"], if id == "hevc" { "hevc" } else { "h264" });
+    assert_eq!((video["width"].as_u64(), video["height"].as_u64()), (Some(640), Some(360)));
+    let length = name.duration_ms as f64 / 1_000.0;
+    let end = found.video_end();
+    assert!(
+        (end - length).abs() <= 0.005 + length * 0.000_5,
+        "{id}: {end} s of picture, {length} s in the name"
+    );
+    let sound = id == "sound" || id == "bframes";
+    assert_eq!(name.tracks, if sound { Tracks::VideoAudio } else { Tracks::Video });
+    assert_eq!(found.stream("audio").is_some(), sound, "{id}");
+    assert_eq!(found.streams.len(), if sound { 2 } else { 1 });
+    for kind in ["video", "audio"] {
+        let dts = found.times(kind, "dts_time");
+        assert!(dts.windows(2).all(|pair| pair[1] > pair[0]), "{id} {kind}: {dts:?}");
+    }
+    let mut shown = found.times("video", "pts_time");
+    shown.sort_by(f64::total_cmp);
+    // Where the recorder was stopped, frames that are shown earlier than they come may be missing.
+    let whole = if is_last { &shown[..1] } else { &shown[..] };
+    assert!(whole.windows(2).all(|pair| (pair[1] - pair[0] - 0.04).abs() < 0.002), "{id}: {shown:?}");
+    assert!(shown[0].abs() < 0.001, "{id} begins at {}", shown[0]);
+    if sound {
+        let heard = found.times("audio", "pts_time");
+        assert!(
+            heard.windows(2).all(|pair| (pair[1] - pair[0] - 1_024.0 / 48_000.0).abs() < 0.002),
+            "{id}: {heard:?}"
+        );
+        let last = heard.last().unwrap();
+        assert!((end - last).abs() < 0.6, "{id}: sound until {last}, picture until {end}");
+    }
+}

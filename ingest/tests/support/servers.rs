@@ -1,0 +1,208 @@
+//! The servers that a recorder talks to: cameras and an object store.
+
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::BUCKET;
+
+pub struct Process(Child);
+
+impl Process {
+    pub fn spawn(command: &mut Command) -> Self {
+        let program = command.get_program().to_owned();
+        Self(command.stdin(Stdio::null()).spawn().unwrap_or_else(|e| panic!("cannot start {program:?}: {e}")))
+    }
+
+    /// SIGTERM, then the exit code.
+    pub fn terminate(mut self, patience: Duration) -> Option<i32> {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("process {pid} did not stop in {patience:?}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn tool(name: &str) -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let path = cache.expect("HOME is set").join("camerafleet/tools/bin").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo run -p camerafleet-e2e -- tools` first",
+        path.display()
+    );
+    path
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn wait_for_port(port: u16) {
+    until("a server to listen", Duration::from_secs(20), || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+}
+
+/// Asks again and again until there is an answer.
+pub fn until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {patience:?} for {what}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// An RTSP server with a password, and ffmpeg as its lens.
+pub struct Camera {
+    pub port: u16,
+    server: Option<Process>,
+    lens: Option<Process>,
+    encode: Vec<String>,
+}
+
+pub const USER: &str = "admin";
+pub const PASSWORD: &str = "p@#/:?%w";
+
+impl Camera {
+    pub fn start(encode: &[&str]) -> Self {
+        let mut camera = Self {
+            port: free_port(),
+            server: None,
+            lens: None,
+            encode: encode.iter().map(ToString::to_string).collect(),
+        };
+        camera.on();
+        camera
+    }
+
+    pub fn on(&mut self) {
+        let address = format!("127.0.0.1:{}", self.port);
+        let mut server = Command::new(tool("rtsp-camera"));
+        server
+            .args(["-address", &address])
+            .env("CAMERA_USER", USER)
+            .env("CAMERA_PASSWORD", PASSWORD)
+            .stderr(Stdio::null());
+        self.server = Some(Process::spawn(&mut server));
+        wait_for_port(self.port);
+        let mut lens = Command::new("ffmpeg");
+        lens.args(["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]);
+        lens.args(["-f", "lavfi", "-i", "sine=sample_rate=48000"]);
+        lens.args(&self.encode);
+        lens.args(["-c:a", "aac", "-f", "rtsp", "-rtsp_transport", "tcp", &self.url()]);
+        self.lens = Some(Process::spawn(lens.stderr(Stdio::null())));
+    }
+
+    pub fn off(&mut self) {
+        self.lens = None;
+        self.server = None;
+    }
+
+    pub fn url(&self) -> String {
+        format!("rtsp://127.0.0.1:{}/stream", self.port)
+    }
+}
+
+pub const H264: &[&str] =
+    &["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-bf", "0", "-pix_fmt", "yuv420p"];
+pub const H264_B_FRAMES: &[&str] = &[
+    "-c:v",
+    "libx264",
+    "-preset",
+    "veryfast",
+    "-g",
+    "50",
+    "-bf",
+    "3",
+    "-b_strategy",
+    "0",
+    "-pix_fmt",
+    "yuv420p",
+];
+pub const H265: &[&str] = &[
+    "-c:v",
+    "libx265",
+    "-preset",
+    "ultrafast",
+    "-g",
+    "50",
+    "-pix_fmt",
+    "yuv420p",
+    "-x265-params",
+    "log-level=error",
+];
+
+/// An S3 server over a directory.
+pub struct S3 {
+    pub port: u16,
+    pub root: PathBuf,
+    process: Option<Process>,
+}
+
+impl S3 {
+    pub fn new(root: &Path) -> Self {
+        fs::create_dir_all(root).unwrap();
+        Self { port: free_port(), root: root.to_owned(), process: None }
+    }
+
+    pub fn on(&mut self) {
+        let mut command = Command::new(tool("versitygw"));
+        command.args(["--access", "root", "--secret", "rootsecret", "--region", "eu-1", "--port"]);
+        command.arg(format!("127.0.0.1:{}", self.port)).arg("posix").arg(&self.root);
+        self.process = Some(Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null())));
+        wait_for_port(self.port);
+    }
+
+    pub fn make_bucket(&self) {
+        fs::create_dir_all(self.root.join(BUCKET)).unwrap();
+    }
+
+    /// All objects' keys.
+    pub fn keys(&self) -> Vec<String> {
+        fn walk(directory: &Path, base: &Path, keys: &mut Vec<String>) {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    if !entry.file_name().to_string_lossy().starts_with(".sgwtmp") {
+                        walk(&path, base, keys);
+                    }
+                } else {
+                    keys.push(path.strip_prefix(base).unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        let base = self.root.join(BUCKET);
+        let mut keys = Vec::new();
+        walk(&base, &base, &mut keys);
+        keys.sort();
+        keys
+    }
+
+    pub fn read(&self, key: &str) -> Vec<u8> {
+        fs::read(self.root.join(BUCKET).join(key)).unwrap()
+    }
+}
