@@ -82,6 +82,17 @@ fn cameras_fail_for_a_reason_and_heal() {
         (!shard.get("/status").1.contains("\"configError\"")).then_some(())
     });
 
+    // Another SharingPolicy cuts a segment and no session.
+    shard.config["cameras"]["wrong"]["sharingPolicyDigest"] = json!("0a".repeat(32));
+    shard.write();
+    until("a segment under the other policy", PATIENCE, || {
+        s3.keys().iter().filter(|key| key.contains("/footage/") && key.contains("/wrong/")).find_map(|key| {
+            let name = SegmentName::parse(PREFIX, key).unwrap();
+            (shard.unseal(&name, &s3.read(key)).0.sharing_policy == [10; 32]).then_some(())
+        })
+    });
+    assert_eq!(ends(&shard), 0);
+
     // The camera dies and comes back.
     camera.off();
     shard.until_state("good", CameraState::Unreachable, PATIENCE);
@@ -147,4 +158,34 @@ fn stores_fail_for_a_reason_and_nothing_is_lost() {
     let expected: Vec<u64> = (0..u64::try_from(numbers.len()).unwrap()).collect();
     assert_eq!(numbers, expected, "all that the killed container had finished");
     assert!(!shard.log().contains("rootsecret"));
+}
+
+#[test]
+fn a_store_with_a_certificate_of_its_own_needs_the_bundle() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut s3 = S3::new(&directory.path().join("s3"));
+    let bundle = s3.https(directory.path());
+    s3.make_bucket();
+    s3.on();
+    let camera = Camera::start(H264);
+    let mut shard = Shard::new(&directory.path().join("shard"), s3.port);
+    shard.config["store"]["endpoint"] = json!(format!("https://127.0.0.1:{}", s3.port));
+    shard.camera("c1", &camera.url(), false);
+    shard.start();
+    let c1 = CameraId::parse("c1").unwrap();
+    let stored = |shard: &Shard| Some(shard.status().cameras.get(&c1)?.stored.clone());
+    until("a failure", PATIENCE, || match stored(&shard)? {
+        StoreState::Failing { reason, message } => {
+            assert!(
+                reason == "StoreUnreachable" && message.contains("not known here"),
+                "{reason}: {message}"
+            );
+            Some(())
+        }
+        _ => None,
+    });
+    shard.config["store"]["caBundle"] = json!(bundle);
+    shard.write();
+    until("the store to be trusted", PATIENCE, || (stored(&shard)? == StoreState::Stored).then_some(()));
+    assert_eq!(shard.stop(), Some(0), "{}", shard.log());
 }

@@ -12,7 +12,7 @@ use camerafleet_footage::{
     seal::CloseRecord,
     shard::{CameraState, StoreState},
 };
-use support::{Camera, H264, H264_B_FRAMES, H265, PASSWORD, PREFIX, S3, Shard, TENANT, media, until};
+use support::{Camera, H264, H264_B_FRAMES, H265, MJPEG, PASSWORD, PREFIX, S3, Shard, TENANT, media, until};
 
 #[test]
 fn what_cameras_send_is_stored_sealed_and_whole() {
@@ -20,14 +20,15 @@ fn what_cameras_send_is_stored_sealed_and_whole() {
     let mut s3 = S3::new(&directory.path().join("s3"));
     s3.make_bucket();
     s3.on();
-    let (plain, reordered, h265) = (Camera::start(H264), Camera::start(H264_B_FRAMES), Camera::start(H265));
+    let [plain, reordered, h265, mjpeg] = [H264, H264_B_FRAMES, H265, MJPEG].map(Camera::start);
     let mut shard = Shard::new(&directory.path().join("shard"), s3.port);
     shard.camera("silent", &plain.url(), false);
     shard.camera("sound", &plain.url(), true);
     shard.camera("bframes", &reordered.url(), true);
     shard.camera("hevc", &h265.url(), false);
+    shard.camera("mjpeg", &mjpeg.url(), false);
     shard.start();
-    let ids = ["silent", "sound", "bframes", "hevc"];
+    let ids = ["silent", "sound", "bframes", "hevc", "mjpeg"];
     for id in ids {
         shard.until_state(id, CameraState::Recording, Duration::from_secs(20));
     }
@@ -106,7 +107,11 @@ fn check(path: &std::path::Path, name: &SegmentName, is_last: bool) {
     assert_eq!(media::decode(path), "", "{name:?}");
     let found = media::probe(path);
     let video = found.stream("video").unwrap();
-    assert_eq!(video["codec_name"], if id == "hevc" { "hevc" } else { "h264" });
+    let codec = match id {
+        "hevc" | "mjpeg" => id,
+        _ => "h264",
+    };
+    assert_eq!(video["codec_name"], codec);
     assert_eq!((video["width"].as_u64(), video["height"].as_u64()), (Some(640), Some(360)));
     let length = name.duration_ms as f64 / 1_000.0;
     let end = found.video_end();

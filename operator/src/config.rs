@@ -40,7 +40,7 @@ pub struct VaultArgs {
     #[arg(long = "vault-address", env = "VAULT_ADDR")]
     pub address: String,
     /// Vault's namespace, where it has any.
-    #[arg(long = "vault-namespace", env = "VAULT_NAMESPACE")]
+    #[arg(id = "vault_namespace", long = "vault-namespace", env = "VAULT_NAMESPACE")]
     pub namespace: Option<String>,
     /// PEM certificates to trust beside the system's.
     #[arg(long = "vault-ca-file", env = "VAULT_CACERT")]

@@ -38,3 +38,14 @@ async fn main() -> anyhow::Result<()> {
         Command::VaultSetup(args) => vault_setup::run(*args).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// Two arguments of one name are a fault that only a debug build shows, and a release build mixes up.
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

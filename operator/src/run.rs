@@ -99,41 +99,22 @@ fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced
         metrics,
     });
     let Queues { tenant, ingest, camera, retention_policy, sharing_policy } = queues;
-    let index = &context.index;
-    tasks.spawn(controllers::drive(
-        "tenant",
-        context.clone(),
-        index.tenants.clone(),
-        tenant,
-        tenant::reconcile,
-    ));
-    tasks.spawn(controllers::drive(
-        "ingest",
-        context.clone(),
-        index.tenants.clone(),
-        ingest,
-        ingest::reconcile,
-    ));
-    tasks.spawn(controllers::drive(
-        "camera",
-        context.clone(),
-        index.cameras.clone(),
-        camera,
-        camera::reconcile,
-    ));
-    tasks.spawn(controllers::drive(
-        "retention_policy",
-        context.clone(),
-        index.retention_policies.clone(),
-        retention_policy,
-        retention_policy::reconcile,
-    ));
-    tasks.spawn(controllers::drive(
-        "sharing_policy",
-        context.clone(),
-        index.sharing_policies.clone(),
-        sharing_policy,
-        sharing_policy::reconcile,
-    ));
+    let index = context.index.clone();
+    let tenants = controllers::ready(&index.tenants);
+    let cameras = controllers::ready(&index.cameras);
+    let retention = controllers::ready(&index.retention_policies);
+    let sharing = controllers::ready(&index.sharing_policies);
+    macro_rules! spawn {
+        ($pipeline:ident, $store:expr, $ready:expr) => {
+            let (context, store) = (Arc::clone(&context), $store.clone());
+            let name = stringify!($pipeline);
+            tasks.spawn(controllers::drive(name, context, store, $ready, $pipeline, $pipeline::reconcile));
+        };
+    }
+    spawn!(tenant, index.tenants, tenants.clone());
+    spawn!(ingest, index.tenants, tenants);
+    spawn!(camera, index.cameras, cameras);
+    spawn!(retention_policy, index.retention_policies, retention);
+    spawn!(sharing_policy, index.sharing_policies, sharing);
     tasks.spawn(pods::poll(context));
 }

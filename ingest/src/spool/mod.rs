@@ -157,7 +157,9 @@ impl Spool {
         for entry in old {
             self.give_up(&entry, "TooOld");
         }
-        let state = self.lock();
+        let mut state = self.lock();
+        // Full until the store takes things again or nothing is left, not merely until a victim made room.
+        state.full &= !state.pending.is_empty();
         let oldest =
             state.pending.values().next().map_or(0, |entry| (now_ms - entry.meta.finished_ms) / 1_000);
         self.metrics.spool_oldest_age.set(oldest.max(0));

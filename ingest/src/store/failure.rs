@@ -68,6 +68,20 @@ const CODES: &[(&str, Failure)] = &[
             "The store's clock and the recorder's differ too much: synchronise the nodes' clocks.",
         ),
     ),
+    (
+        "CaUsedAsEndEntity",
+        everywhere(
+            "StoreUnreachable",
+            "The store's certificate is itself a CA's: give the store one that the CA signed, and only the CA's to spec.storage.s3.caBundleSecretRef.",
+        ),
+    ),
+    (
+        "UnknownIssuer",
+        everywhere(
+            "StoreUnreachable",
+            "The store's certificate is signed by a CA that is not known here: put the CA's into the Secret in spec.storage.s3.caBundleSecretRef.",
+        ),
+    ),
     ("QuotaExceeded", everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")),
     ("StorageFull", everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")),
     (

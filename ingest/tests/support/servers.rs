@@ -156,25 +156,52 @@ pub const H265: &[&str] = &[
     "log-level=error",
 ];
 
+/// As RFC 2435 can carry it.
+pub const MJPEG: &[&str] = &["-c:v", "mjpeg", "-huffman", "default", "-pix_fmt", "yuvj420p", "-q:v", "8"];
+
 /// An S3 server over a directory.
 pub struct S3 {
     pub port: u16,
     pub root: PathBuf,
+    /// Certificate and key, for https.
+    pub tls: Option<(PathBuf, PathBuf)>,
     process: Option<Process>,
 }
 
 impl S3 {
     pub fn new(root: &Path) -> Self {
         fs::create_dir_all(root).unwrap();
-        Self { port: free_port(), root: root.to_owned(), process: None }
+        Self { port: free_port(), root: root.to_owned(), tls: None, process: None }
     }
 
     pub fn on(&mut self) {
         let mut command = Command::new(tool("versitygw"));
         command.args(["--access", "root", "--secret", "rootsecret", "--region", "eu-1", "--port"]);
-        command.arg(format!("127.0.0.1:{}", self.port)).arg("posix").arg(&self.root);
+        command.arg(format!("127.0.0.1:{}", self.port));
+        if let Some((certificate, key)) = &self.tls {
+            command.arg("--cert").arg(certificate).arg("--key").arg(key);
+        }
+        command.arg("posix").arg(&self.root);
         self.process = Some(Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null())));
         wait_for_port(self.port);
+    }
+
+    /// Makes a certificate for itself with OpenSSL's program; gives it as PEM.
+    pub fn https(&mut self, directory: &Path) -> String {
+        let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=store"]);
+        openssl.args(["-addext", "subjectAltName=IP:127.0.0.1"]);
+        // A CA's own certificate is taken for no server's.
+        openssl
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate);
+        assert!(openssl.stderr(Stdio::null()).status().expect("openssl is installed").success());
+        let pem = fs::read_to_string(&certificate).unwrap();
+        self.tls = Some((certificate, key));
+        pem
     }
 
     pub fn make_bucket(&self) {

@@ -14,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Shared},
+    stream,
+};
 use kube::{
     Resource,
     runtime::{
@@ -35,18 +39,32 @@ const CONCURRENCY: u16 = 8;
 /// Changes that come within this are one reconciliation: a `kubectl apply` of many objects is one plan.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
+/// Waits until a store has seen its kind whole. Two pipelines on one store must share one of these: the store
+/// itself wakes only the last that waits (kube-runtime 5.0.0, `DelayedInit`).
+pub fn ready<K>(store: &Store<K>) -> Ready
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    let store = store.clone();
+    async move { store.wait_until_ready().await.is_ok() }.boxed().shared()
+}
+
+/// Whether there is a store to work on; `false` when its watch has ended.
+pub type Ready = Shared<BoxFuture<'static, bool>>;
+
 /// Runs a pipeline for ever: every request once at a time per object, failures again with a growing pause.
 pub async fn drive<K, F>(
     pipeline: &'static str,
     context: Arc<Context>,
     store: Store<K>,
+    ready: Ready,
     queue: UnboundedReceiver<ReconcileRequest<K>>,
     reconcile: impl Fn(Arc<K>, Arc<Context>) -> F,
 ) where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Action, Error>> + Send + 'static,
 {
-    if store.wait_until_ready().await.is_err() {
+    if !ready.await {
         return;
     }
     let queue =
