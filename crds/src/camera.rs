@@ -158,14 +158,14 @@ pub struct Recording {
     pub schedule: Vec<RecordingWindow>,
 }
 
-/// Continuous, by schedule, or not at all.
+/// Continuous, by schedule, or not at all. (Not `Off`, which YAML 1.1, and so kubectl, reads as a boolean.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub enum RecordingMode {
     #[default]
     Continuous,
     Schedule,
-    Off,
+    Disabled,
 }
 
 /// A window on some days; one that ends before it starts runs past midnight.

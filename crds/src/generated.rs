@@ -26,3 +26,20 @@ pub fn files() -> Vec<(String, String)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// kubectl and Helm read YAML 1.1: a value such as `Off` is a boolean there, in our files and in people's.
+    #[test]
+    fn no_value_is_a_boolean_of_yaml_1_1() {
+        let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "~", "null"];
+        for (name, text) in files() {
+            for line in text.lines().filter_map(|l| l.trim().strip_prefix("- ")) {
+                let word = line.trim_matches('\'').to_ascii_lowercase();
+                assert!(line == "null" || !words.contains(&word.as_str()), "{name}: {line}");
+            }
+        }
+    }
+}

@@ -1,6 +1,18 @@
 //! Long work says what it is doing and how long it took.
 
-use std::{future::Future, io::Write, time::Instant};
+use std::{
+    future::Future,
+    io::Write,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is said: tests speak through their results.
+pub fn quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// Runs `work`, printing its name when it starts and its duration when it ends.
 pub async fn step<T>(name: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -17,6 +29,9 @@ pub async fn step<T>(name: &str, work: impl Future<Output = anyhow::Result<T>>) 
 
 /// Prints a line at once, also into a pipe.
 pub fn say(line: &str) {
+    if QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     // A closed pipe is no reason to stop the work.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

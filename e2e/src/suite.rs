@@ -14,7 +14,7 @@ use crate::{
     demo::{self, Ground, Images, Installed, connect},
     fixtures,
     instance::Instance,
-    progress::{say, step},
+    progress::{self, say, step},
     tools::Tools,
 };
 
@@ -81,7 +81,8 @@ async fn install_and_test(instance: Instance) -> Result<()> {
         "e2e",
     ]);
     tests.args(["--", "--test-threads", "3"]);
-    tests.env(HANDOVER, &file).kill_on_drop(true);
+    // An error says where it comes from by itself; a backtrace of the test harness would bury it.
+    tests.env(HANDOVER, &file).env("RUST_BACKTRACE", "0").kill_on_drop(true);
     let status = tokio::time::timeout(LIMIT, tests.status())
         .await
         .with_context(|| format!("the tests took longer than {} minutes", LIMIT.as_secs() / 60))?
@@ -94,6 +95,7 @@ async fn install_and_test(instance: Instance) -> Result<()> {
 
 /// What a test stands on.
 pub async fn installed() -> Result<Installed> {
+    progress::quiet();
     let file = std::env::var_os(HANDOVER).context("these tests need the suite's cluster: run `make e2e`")?;
     let handover: Handover = serde_json::from_slice(&std::fs::read(file)?)?;
     let client = connect(&handover.kubeconfig).await?;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,9 +26,21 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// An answer's greatest size: a thousand cameras need a tenth of it.
 const MAX_ANSWER: usize = 8 << 20;
 
+/// A recorder is silent when it did not answer so often in a row; until then its last answer stands.
+const MISSES: u8 = 3;
+
 /// The last answer of each pod.
 #[derive(Default)]
-pub struct Answers(Mutex<HashMap<PodKey, Option<Arc<ShardStatus>>>>);
+pub struct Answers {
+    pods: Mutex<HashMap<PodKey, Answer>>,
+    asked: AtomicBool,
+}
+
+#[derive(Clone, Default)]
+struct Answer {
+    status: Option<Arc<ShardStatus>>,
+    misses: u8,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PodKey {
@@ -36,35 +51,49 @@ struct PodKey {
 impl Answers {
     /// What the recorders of a namespace say of a camera: the best of them where two overlap in a roll-over.
     pub fn of(&self, namespace: &str, camera: &CameraId) -> Option<CameraStatus> {
-        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let statuses = answers
+        let pods = self.pods();
+        let statuses = pods
             .iter()
             .filter(|(pod, _)| pod.namespace == namespace)
-            .filter_map(|(_, status)| status.as_ref()?.cameras.get(camera));
+            .filter_map(|(_, answer)| answer.status.as_ref()?.cameras.get(camera));
         statuses
             .min_by_key(|status| (rank(status.state), matches!(status.stored, StoreState::Waiting)))
             .cloned()
     }
 
-    /// Whether any recorder of the namespace answers.
-    pub fn any(&self, namespace: &str) -> bool {
-        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.iter().any(|(pod, status)| pod.namespace == namespace && status.is_some())
+    /// Whether every pod was asked since this process began to lead: before that, silence says nothing.
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
     }
 
-    fn swap(&self, pod: PodKey, status: Option<ShardStatus>) -> Vec<CameraId> {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = status.map(Arc::new);
-        let old = answers.insert(pod, status.clone()).flatten();
-        changed(old.as_deref(), status.as_deref())
+    fn pods(&self) -> MutexGuard<'_, HashMap<PodKey, Answer>> {
+        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes a pod's answer, or that it gave none; gives the cameras for which that is news.
+    fn take(&self, pod: PodKey, status: Option<ShardStatus>) -> Vec<CameraId> {
+        let mut pods = self.pods();
+        let answer = pods.entry(pod).or_default();
+        let old = answer.status.clone();
+        match status {
+            Some(status) => *answer = Answer { status: Some(Arc::new(status)), misses: 0 },
+            None => {
+                answer.misses = answer.misses.saturating_add(1);
+                if answer.misses >= MISSES {
+                    answer.status = None;
+                }
+            }
+        }
+        changed(old.as_deref(), answer.status.as_deref())
+    }
+
+    /// Forgets the pods that are gone; gives the cameras for which that is news.
     fn retain(&self, alive: &[PodKey]) -> Vec<(PodKey, Vec<CameraId>)> {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<PodKey> = answers.keys().filter(|pod| !alive.contains(pod)).cloned().collect();
+        let mut pods = self.pods();
+        let gone: Vec<PodKey> = pods.keys().filter(|pod| !alive.contains(pod)).cloned().collect();
         gone.into_iter()
             .map(|pod| {
-                let old = answers.remove(&pod).flatten();
+                let old = pods.remove(&pod).and_then(|answer| answer.status);
                 let cameras = changed(old.as_deref(), None);
                 (pod, cameras)
             })
@@ -111,6 +140,17 @@ pub async fn poll(context: Arc<Context>) {
             return;
         }
     };
+    // Before the pods are known, nobody can be said to be silent.
+    if context.index.pods.wait_until_ready().await.is_err() {
+        return;
+    }
+    ask_all(&context, &http).await;
+    context.answers.asked.store(true, Ordering::Relaxed);
+    for camera in context.index.cameras.state() {
+        if let Some(namespace) = camera.namespace() {
+            context.router.camera_news(&namespace, &camera.name_any());
+        }
+    }
     let mut ticks = tokio::time::interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -133,7 +173,7 @@ async fn ask_all(context: &Context, http: &reqwest::Client) {
                 tracing::debug!(namespace = key.namespace, uid = key.uid, why, "recorder is silent");
             }
             let namespace = key.namespace.clone();
-            let cameras = context.answers.swap(key, answer.ok());
+            let cameras = context.answers.take(key, answer.ok());
             tell(context, &namespace, &cameras);
         })
         .await;

@@ -40,7 +40,7 @@ What to type next",
     say(&format!("  kubectl get tenants,cameras,retentionpolicies,sharingpolicies -n {TENANT}"));
     say(&format!("  kubectl describe camera front-door -n {TENANT}"));
     say(&format!(
-        "  kubectl patch camera yard -n {TENANT} --type merge -p '{{\"spec\":{{\"recording\":{{\"mode\":\"Off\"}}}}}}'"
+        "  kubectl patch camera yard -n {TENANT} --type merge -p '{{\"spec\":{{\"recording\":{{\"mode\":\"Disabled\"}}}}}}'"
     ));
     if ground.instance.is_some() {
         say("  make down                   # ends it and removes all it left on this machine");

@@ -1,5 +1,6 @@
 //! What only a cluster shows. `make e2e` starts the cluster, installs everything on it and runs these tests; each
 //! leaves the fleet as it found it.
 
+mod existing;
 mod recording;
 mod tenancy;

@@ -130,7 +130,7 @@ async fn a_camera_that_is_off_is_not_recorded_and_one_that_is_deleted_goes_at_on
     scratch(&api, "garage", "yard", |_| {}).await?;
     wait::state(client, "garage", "Recording", CHANGE).await?;
     vaulted.wait_for_segment(&installed, "garage").await?;
-    patch(&api, "garage", json!({"recording": {"mode": "Off"}})).await?;
+    patch(&api, "garage", json!({"recording": {"mode": "Disabled"}})).await?;
     let off = wait::state(client, "garage", "Off", CHANGE).await?;
     let stored = off.status.as_ref().and_then(|s| s.stream.clone());
     ensure!(stored.is_some_and(|s| s.codec == "H265"), "what the camera sent is forgotten");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use camerafleet_footage::shard::ShardConfig;
 
-pub use secrets::{Credentials, Secrets, StoreCredential};
+pub use secrets::{Credentials, Secrets};
 
 /// A checked configuration.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camerafleet_footage::{
     ids::CameraId,
     shard::{STORE_ACCESS_KEY_ID, STORE_SECRET_ACCESS_KEY, password_key, username_key},
+    store::StoreCredential,
 };
 use zeroize::Zeroizing;
 
@@ -19,15 +20,6 @@ pub struct Credentials {
     pub username: Zeroizing<String>,
     /// May be empty.
     pub password: Zeroizing<String>,
-}
-
-/// What objects are stored with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoreCredential {
-    /// The S3 access key's id.
-    pub access_key_id: Zeroizing<String>,
-    /// The S3 access key's secret.
-    pub secret_access_key: Zeroizing<String>,
 }
 
 impl Secrets {

@@ -34,6 +34,7 @@ pub async fn reconcile(camera: Arc<Camera>, context: Arc<Context>) -> Result<Act
         has_tenant: context.index.tenant_of(&namespace).is_some(),
         placement: plan.as_ref().and_then(|p| p.cameras.get(&camera.name_any())),
         answer: answer.as_ref(),
+        asked: context.answers.asked(),
     };
     let Some(status) = status::status(&camera, &seen, context.now()) else {
         return Ok(Action::await_change());

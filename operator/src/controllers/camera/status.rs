@@ -17,6 +17,8 @@ pub struct Seen<'a> {
     pub placement: Option<&'a Placement>,
     /// What the recorder says, if any answers.
     pub answer: Option<&'a shard::CameraStatus>,
+    /// Whether the recorders were asked since this process leads.
+    pub asked: bool,
 }
 
 /// The conditions, in the order in which they are shown.
@@ -29,7 +31,7 @@ struct Verdicts {
 }
 
 /// The status, or none while nothing new can be said: after a restart of the operator a camera's status stands
-/// until its plan is known again.
+/// until its plan is known again and its recorder was asked.
 pub fn status(camera: &Camera, seen: &Seen<'_>, now: Timestamp) -> Option<CameraStatus> {
     let old = camera.status.clone().unwrap_or_default();
     let verdicts = match seen.placement {
@@ -43,6 +45,7 @@ pub fn status(camera: &Camera, seen: &Seen<'_>, now: Timestamp) -> Option<Camera
             Verdicts { ready: pending.clone(), ..not_recorded(pending.clone(), pending) }
         }
         None => return None,
+        Some(Placement::Shard { .. }) if !seen.asked && !old.conditions.is_empty() => return None,
         Some(Placement::Not { why, keys }) => not_recorded(why.clone(), keys.clone()),
         Some(Placement::Shard { keys, .. }) => recorded(keys.clone(), seen.answer),
     };

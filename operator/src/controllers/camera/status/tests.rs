@@ -38,7 +38,7 @@ fn answer(state: CameraState, stored: StoreState) -> shard::CameraStatus {
 }
 
 fn say(placement: Option<&Placement>, answer: Option<&shard::CameraStatus>) -> Option<CameraStatus> {
-    status(&camera(), &Seen { has_tenant: true, placement, answer }, Timestamp::UNIX_EPOCH)
+    status(&camera(), &Seen { has_tenant: true, placement, answer, asked: true }, Timestamp::UNIX_EPOCH)
 }
 
 fn condition(status: &CameraStatus, type_: &str) -> String {
@@ -99,7 +99,7 @@ fn what_the_recorder_says_is_what_people_are_told() {
 
 #[test]
 fn a_camera_in_a_namespace_without_a_tenant_says_so() {
-    let seen = Seen { has_tenant: false, placement: None, answer: None };
+    let seen = Seen { has_tenant: false, placement: None, answer: None, asked: true };
     let status = status(&camera(), &seen, Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(condition(&status, "Ready"), "False/NoTenant");
 }
@@ -110,7 +110,7 @@ fn a_status_stands_until_its_plan_is_known_again() {
     assert_eq!(condition(&first, "Ready"), "Unknown/Pending");
     let mut known = camera();
     known.status = say(Some(&placed()), Some(&answer(CameraState::Recording, StoreState::Stored)));
-    let seen = Seen { has_tenant: true, placement: None, answer: None };
+    let seen = Seen { has_tenant: true, placement: None, answer: None, asked: true };
     assert_eq!(
         status(&known, &seen, Timestamp::UNIX_EPOCH),
         None,
@@ -122,7 +122,7 @@ fn a_status_stands_until_its_plan_is_known_again() {
 fn nothing_changes_while_nothing_changes() {
     let mut camera = camera();
     let (placement, answer) = (placed(), answer(CameraState::Recording, StoreState::Stored));
-    let seen = Seen { has_tenant: true, placement: Some(&placement), answer: Some(&answer) };
+    let seen = Seen { has_tenant: true, placement: Some(&placement), answer: Some(&answer), asked: true };
     let first = status(&camera, &seen, Timestamp::UNIX_EPOCH);
     camera.status.clone_from(&first);
     let later = Timestamp::from_second(1000).unwrap();

@@ -200,7 +200,7 @@ fn recording(camera: &Camera) -> Recording {
     let recording = &camera.spec.recording;
     match recording.mode {
         RecordingMode::Continuous => Recording::Continuous,
-        RecordingMode::Off => Recording::Off,
+        RecordingMode::Disabled => Recording::Off,
         RecordingMode::Schedule => Recording::Schedule {
             windows: recording
                 .schedule
