@@ -1,0 +1,32 @@
+//! What a sealed segment says of itself before anyone opens it.
+
+use std::{fs::File, io::BufReader, path::Path};
+
+use anyhow::{Context, Result};
+use camerafleet_footage::{digest::hex, seal};
+
+/// Reads the whole file, checks its signature and prints its identity.
+pub fn run(file: &Path) -> Result<()> {
+    let reader = BufReader::new(File::open(file).with_context(|| format!("open {}", file.display()))?);
+    let (header, digest) = seal::hash_segment(reader).with_context(|| format!("read {}", file.display()))?;
+    let identity = &header.identity;
+    header.verify_signature(&identity.stream_key).context("check the signature")?;
+    let previous = match &identity.previous {
+        Some(previous) => format!("{} (sha256 {})", previous.sequence, hex(&previous.digest)),
+        None => "none: the stream's first".to_owned(),
+    };
+    let policy = match identity.sharing_policy {
+        [0, ..] if identity.sharing_policy == [0; 32] => "none: never to be disclosed".to_owned(),
+        digest => format!("sha256:{}", hex(&digest)),
+    };
+    println!("Tenant          {}", identity.tenant);
+    println!("Camera          {}", identity.camera);
+    println!("Stream          {}, segment {}", identity.stream, identity.sequence);
+    println!("Opened          {}", identity.opened_at);
+    println!("Sharing policy  {policy}");
+    println!("Opens with      {} and {}, both", identity.window_key_name(), identity.epoch_key_name());
+    println!("Follows         {previous}");
+    println!("Digest          sha256:{}", hex(&digest));
+    println!("Signature       good, by the stream's own key; that the stream was a recorder's is the log's to show");
+    Ok(())
+}
