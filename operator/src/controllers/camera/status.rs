@@ -34,6 +34,8 @@ struct Verdicts {
 /// until its plan is known again and its recorder was asked.
 pub fn status(camera: &Camera, seen: &Seen<'_>, now: Timestamp) -> Option<CameraStatus> {
     let old = camera.status.clone().unwrap_or_default();
+    // A recorder answers for an id: it speaks of this object only if it was told of this object.
+    let answer = seen.answer.filter(|_| matches!(seen.placement, Some(Placement::Shard { .. })));
     let verdicts = match seen.placement {
         None if !seen.has_tenant => {
             let why = "No Tenant has this namespace: create the Camera in a tenant's namespace.";
@@ -47,7 +49,7 @@ pub fn status(camera: &Camera, seen: &Seen<'_>, now: Timestamp) -> Option<Camera
         None => return None,
         Some(Placement::Shard { .. }) if !seen.asked && !old.conditions.is_empty() => return None,
         Some(Placement::Not { why, keys }) => not_recorded(why.clone(), keys.clone()),
-        Some(Placement::Shard { keys, .. }) => recorded(keys.clone(), seen.answer),
+        Some(Placement::Shard { keys, .. }) => recorded(keys.clone(), answer),
     };
     let (shard, retention_policy, sharing_policy) = match seen.placement {
         Some(Placement::Shard { shard, retention_policy, sharing_policy, .. }) => {
@@ -55,19 +57,23 @@ pub fn status(camera: &Camera, seen: &Seen<'_>, now: Timestamp) -> Option<Camera
         }
         _ => (None, None, None),
     };
-    let verdicts = [
+    // kstatus: `Stalled` is there only while true, and only for what no waiting heals.
+    let stalled = (verdicts.ready.reason == "DuplicateId")
+        .then(|| Verdict::yes("DuplicateId", verdicts.ready.message.clone()));
+    let mut verdicts = vec![
         ("Ready", verdicts.ready),
         ("Recording", verdicts.recording),
         ("SourceReachable", verdicts.source),
         ("KeysReady", verdicts.keys),
         ("Stored", verdicts.stored),
     ];
+    verdicts.extend(stalled.map(|verdict| ("Stalled", verdict)));
     Some(CameraStatus {
         observed_generation: camera.metadata.generation,
         shard,
         retention_policy,
         sharing_policy,
-        stream: seen.answer.and_then(|a| a.stream.as_ref()).map(stream).or(old.stream),
+        stream: answer.and_then(|a| a.stream.as_ref()).map(stream).or(old.stream),
         oldest_footage_time: old.oldest_footage_time,
         stored_bytes: old.stored_bytes,
         conditions: conditions::merge(&old.conditions, camera.metadata.generation, &verdicts, now),

@@ -1,6 +1,9 @@
 //! All that the plan of a tenant's recorders needs to know.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use camerafleet_crds::{CAMERA_SECRET_TYPE, Camera, LocalRef, RetentionPolicy, SharingPolicy, Tenant};
 use camerafleet_footage::{
@@ -22,6 +25,8 @@ pub struct Observed {
     pub tenant: TenantId,
     /// The namespace's cameras, by name.
     pub cameras: Vec<Arc<Camera>>,
+    /// The uids of the fleet's cameras whose id another one holds.
+    pub duplicates: BTreeSet<String>,
     /// Its retention policies.
     pub retention_policies: Vec<Arc<RetentionPolicy>>,
     /// Its sharing policies.
@@ -53,6 +58,7 @@ pub async fn gather(tenant: &Tenant, context: &Context) -> Result<Option<Observe
     Ok(Some(Observed {
         tenant: id,
         cameras: context.index.cameras_in(namespace),
+        duplicates: identity::duplicates(&context.index.cameras.state()),
         retention_policies: in_namespace(&context.index.retention_policies, namespace),
         sharing_policies: in_namespace(&context.index.sharing_policies, namespace),
         camera_secrets: camera_secrets(context, namespace).await?,

@@ -1,6 +1,9 @@
 //! Tables of what is recorded and with which keys.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use camerafleet_crds::{Camera, ID_ANNOTATION, RetentionPolicy, SharingPolicy, Tenant};
 use camerafleet_footage::{
@@ -55,6 +58,7 @@ fn observed(cameras: Vec<Arc<Camera>>) -> Observed {
     Observed {
         tenant: TenantId::parse("t-1").unwrap(),
         cameras,
+        duplicates: BTreeSet::new(),
         retention_policies: vec![retention("standard", "24h")],
         sharing_policies: vec![sharing("building")],
         camera_secrets: BTreeMap::new(),
@@ -213,4 +217,16 @@ fn a_plan_names_every_camera_that_has_an_identity() {
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
     let planned = shard(&wanted, &observed, &made(&wanted), now());
     assert_eq!(planned.tenant_plan.cameras.keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn a_copy_with_anothers_id_is_never_recorded() {
+    let mut copy = (*camera("copy", json!({}))).clone();
+    copy.metadata.uid = Some("u-2".into());
+    copy.annotations_mut().insert(ID_ANNOTATION.into(), "c-a".into());
+    let mut observed = observed(vec![camera("a", json!({})), Arc::new(copy)]);
+    observed.duplicates = BTreeSet::from(["u-2".to_owned()]);
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
+    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    assert_eq!((why(&planned, "a"), why(&planned, "copy")), (None, Some("DuplicateId")));
 }

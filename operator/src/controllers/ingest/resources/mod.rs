@@ -17,7 +17,7 @@ use k8s_openapi::{
     api::core::v1::{ConfigMap, Secret},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::Resource;
+use kube::{Resource, ResourceExt};
 
 pub use access::{account, binding, role};
 pub use deployment::deployment;
@@ -71,7 +71,8 @@ pub fn secret(tenant: &Tenant, config: &ShardConfig, observed: &Observed) -> Sec
     for camera in &observed.cameras {
         let Some(id) = identity::of(&**camera).and_then(|id| CameraId::parse(id).ok()) else { continue };
         let Some(reference) = &camera.spec.source.credentials_secret_ref else { continue };
-        if config.cameras.contains_key(&id) {
+        let recorded = config.cameras.get(&id).is_some_and(|c| c.name == camera.name_any());
+        if recorded {
             let from = observed.camera_secrets.get(&reference.name);
             copy(username_key(&id), from, "username");
             copy(password_key(&id), from, "password");
