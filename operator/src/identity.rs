@@ -63,7 +63,7 @@ pub fn is_among<K: Object>(duplicates: &BTreeSet<String>, object: &K) -> bool {
 }
 
 /// What a duplicate is told.
-pub fn duplicate_verdict<K: Object>(object: &K) -> Verdict {
+pub fn duplicate_verdict<K: Object>() -> Verdict {
     Verdict::no(
         "DuplicateId",
         format!(

@@ -100,7 +100,7 @@ type Found = Option<(CameraId, (PolicyId, u64), WantedCamera)>;
 fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Result<Found, Verdict> {
     let Some(id) = identity::of(camera).and_then(|id| CameraId::parse(id).ok()) else { return Ok(None) };
     if identity::is_among(&observed.duplicates, camera) {
-        return Err(identity::duplicate_verdict(camera));
+        return Err(identity::duplicate_verdict::<Camera>());
     }
     if tenant.spec.suspend {
         return Err(Verdict::no(
