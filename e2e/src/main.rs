@@ -1,6 +1,6 @@
 //! The demo, the end-to-end suite and the local cluster, from the command line.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use camerafleet_e2e::{
@@ -87,7 +87,8 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo { cluster, image, fixtures_image } => {
-            demo::run(cluster.into_ground(image, fixtures_image).await?).await
+            let started = Instant::now();
+            demo::run(cluster.into_ground(image, fixtures_image).await?, started).await
         }
         Command::Test { keep } => suite::run(keep).await,
         Command::Tools => tools::ensure().await.map(drop),

@@ -27,6 +27,8 @@ pub fn run(file: &Path) -> Result<()> {
     println!("Opens with      {} and {}, both", identity.window_key_name(), identity.epoch_key_name());
     println!("Follows         {previous}");
     println!("Digest          sha256:{}", hex(&digest));
-    println!("Signature       good, by the stream's own key; that the stream was a recorder's is the log's to show");
+    println!(
+        "Signature       good, by the stream's own key; that the stream was a recorder's is the log's to show"
+    );
     Ok(())
 }

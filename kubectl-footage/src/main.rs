@@ -16,7 +16,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Says what a sealed segment is and which keys open it. Needs no key and no cluster.
-    #[command(after_help = "Example:\n  kubectl footage inspect 1764076800000-10000-00112233445566778899aabbccddeeff-7-v.mp4.age")]
+    #[command(
+        after_help = "Example:\n  kubectl footage inspect 1764076800000-10000-00112233445566778899aabbccddeeff-7-v.mp4.age"
+    )]
     Inspect {
         /// The segment, as it lies in the store.
         file: PathBuf,

@@ -1,5 +1,7 @@
 //! `kubectl footage inspect`, as a person runs it.
 
+#![allow(clippy::unwrap_used)] // a test says by panicking what went wrong
+
 use std::{fs, path::PathBuf, process::Command};
 
 fn vector() -> PathBuf {
@@ -7,7 +9,8 @@ fn vector() -> PathBuf {
 }
 
 fn inspect(file: &std::path::Path) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-footage")).arg("inspect").arg(file).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kubectl-footage")).arg("inspect").arg(file).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
 }
@@ -16,7 +19,13 @@ fn inspect(file: &std::path::Path) -> (bool, String) {
 fn a_segment_says_what_it_is_and_what_opens_it() {
     let (ok, text) = inspect(&vector());
     assert!(ok, "{text}");
-    for expected in ["Camera ", "segment 1", "Opens with      camera-", "Follows         0 (sha256 ", "Signature       good"] {
+    for expected in [
+        "Camera ",
+        "segment 1",
+        "Opens with      camera-",
+        "Follows         0 (sha256 ",
+        "Signature       good",
+    ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
 }

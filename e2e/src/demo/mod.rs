@@ -8,6 +8,8 @@ mod ground;
 mod secrets;
 pub mod wait;
 
+use std::time::Instant;
+
 use anyhow::Result;
 
 pub use footage::{Clip, StoredSegment, Vaulted};
@@ -50,9 +52,8 @@ pub async fn install(ground: Ground) -> Result<Installed> {
     Ok(Installed { ground, fixtures })
 }
 
-/// `make demo`.
-pub async fn run(ground: Ground) -> Result<()> {
-    let started = std::time::Instant::now();
+/// `make demo`, on a cluster that was begun to be made ready at `started`.
+pub async fn run(ground: Ground, started: Instant) -> Result<()> {
     let installed = install(ground).await?;
     let vaulted = Vaulted::open(&installed).await?;
     for camera in CAMERAS {
