@@ -2,6 +2,7 @@
 
 use std::{fmt::Debug, future::Future, time::Duration};
 
+use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions},
@@ -116,4 +117,10 @@ pub async fn prune<K: Object>(api: &Api<K>, labels: &str, wanted: &[&str]) -> Re
         }
     }
     Ok(())
+}
+
+/// A field of a Secret as text.
+pub fn secret_field(secret: &Secret, name: &str) -> Option<String> {
+    let ByteString(bytes) = secret.data.as_ref()?.get(name)?;
+    String::from_utf8(bytes.clone()).ok()
 }

@@ -1,6 +1,6 @@
 //! Why an upload failed, in words that stay the same while the cause does.
 
-use std::error::Error as _;
+use camerafleet_footage::store::{self, StoreFault};
 
 /// A failure of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,90 +41,42 @@ pub const NO_CREDENTIAL: Failure = everywhere(
     "The ingest credential is missing: check the Secret in spec.storage.s3.credentials.ingest for accessKeyId and secretAccessKey.",
 );
 
-/// S3's error code or a part of the text, and what it means.
-const CODES: &[(&str, Failure)] = &[
-    (
-        "NoSuchBucket",
-        everywhere("BucketMissing", "The bucket does not exist: create it, or check spec.storage.s3.bucket."),
-    ),
-    (
-        "InvalidAccessKeyId",
-        everywhere(
+/// What a failure of an upload means.
+pub fn classify(error: &object_store::Error) -> Failure {
+    match store::fault(error) {
+        // Nothing is asked for but the bucket.
+        StoreFault::BucketMissing | StoreFault::NoSuchObject => everywhere(
+            "BucketMissing",
+            "The bucket does not exist: create it, or check spec.storage.s3.bucket.",
+        ),
+        StoreFault::UnknownAccessKey => everywhere(
             "AccessDenied",
             "The store does not know the ingest access key: check the Secret in spec.storage.s3.credentials.ingest.",
         ),
-    ),
-    (
-        "SignatureDoesNotMatch",
-        everywhere(
+        StoreFault::WrongSecretKey => everywhere(
             "AccessDenied",
             "The ingest secret key is wrong: check the Secret in spec.storage.s3.credentials.ingest.",
         ),
-    ),
-    (
-        "RequestTimeTooSkewed",
-        everywhere(
-            "ClockSkewed",
-            "The store's clock and the recorder's differ too much: synchronise the nodes' clocks.",
-        ),
-    ),
-    (
-        "CaUsedAsEndEntity",
-        everywhere(
-            "StoreUnreachable",
-            "The store's certificate is itself a CA's: give the store one that the CA signed, and only the CA's to spec.storage.s3.caBundleSecretRef.",
-        ),
-    ),
-    (
-        "UnknownIssuer",
-        everywhere(
-            "StoreUnreachable",
-            "The store's certificate is signed by a CA that is not known here: put the CA's into the Secret in spec.storage.s3.caBundleSecretRef.",
-        ),
-    ),
-    ("QuotaExceeded", everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")),
-    ("StorageFull", everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")),
-    (
-        "InsufficientStorage",
-        everywhere("StoreFull", "The store is full: make room or raise the bucket's quota."),
-    ),
-    (
-        "AccessDenied",
-        everywhere(
+        StoreFault::Denied => everywhere(
             "AccessDenied",
             "The ingest credential may not add objects: it needs PutObject under footage/ and streams/.",
         ),
-    ),
-];
-
-const DENIED: Failure = everywhere(
-    "AccessDenied",
-    "The store refuses the ingest credential: check the Secret in spec.storage.s3.credentials.ingest.",
-);
-const MISSING: Failure =
-    everywhere("BucketMissing", "The store has no such bucket: create it, or check spec.storage.s3.bucket.");
-const UNREACHABLE: Failure = everywhere(
-    "StoreUnreachable",
-    "The store cannot be reached: check spec.storage.s3.endpoint, its certificate and the network to it.",
-);
-const CONFLICT: Failure = Failure {
-    reason: "Conflict",
-    message: "The store was busy with an object of the same name; it is tried again.",
-    everywhere: false,
-};
-
-/// What a failure means.
-pub fn classify(error: &object_store::Error) -> Failure {
-    // The reason is only in the body, which the library gives as text somewhere in its chain.
-    let text = chain(error);
-    if let Some((_, failure)) = CODES.iter().find(|(code, _)| text.contains(code)) {
-        return *failure;
-    }
-    match error {
-        object_store::Error::NotFound { .. } => MISSING,
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => DENIED,
-        object_store::Error::AlreadyExists { .. } => CONFLICT,
-        _ => UNREACHABLE,
+        StoreFault::ClockSkewed => everywhere(
+            "ClockSkewed",
+            "The store's clock and the recorder's differ too much: synchronise the nodes' clocks.",
+        ),
+        StoreFault::Full => {
+            everywhere("StoreFull", "The store is full: make room or raise the bucket's quota.")
+        }
+        StoreFault::Conflict => Failure {
+            reason: "Conflict",
+            message: "The store was busy with an object of the same name; it is tried again.",
+            everywhere: false,
+        },
+        StoreFault::Unreachable => everywhere(
+            "StoreUnreachable",
+            "The store cannot be reached: check spec.storage.s3.endpoint, its certificate and the network to it.",
+        ),
     }
 }
 
@@ -135,16 +87,6 @@ pub(super) fn exists(error: &object_store::Error) -> bool {
         source.downcast_ref(),
         Some(object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. })
     )
-}
-
-fn chain(error: &object_store::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

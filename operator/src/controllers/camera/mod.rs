@@ -6,15 +6,9 @@ use std::sync::Arc;
 
 use camerafleet_crds::{Camera, CameraStatus};
 use camerafleet_footage::ids::CameraId;
-use kube::{
-    Api, Resource, ResourceExt,
-    runtime::{
-        controller::Action,
-        events::{Event, EventType},
-    },
-};
+use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 
-use crate::{conditions, config::CALL_TIMEOUT, context::Context, error::Error, identity, kube_api};
+use crate::{conditions, context::Context, error::Error, events, identity, kube_api};
 
 /// One reconciliation.
 pub async fn reconcile(camera: Arc<Camera>, context: Arc<Context>) -> Result<Action, Error> {
@@ -40,7 +34,8 @@ pub async fn reconcile(camera: Arc<Camera>, context: Arc<Context>) -> Result<Act
         return Ok(Action::await_change());
     };
     kube_api::write_status(&api, &*camera, camera.status.as_ref(), &status).await?;
-    tell(&camera, &status, &context).await;
+    let old = camera.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    events::transition(&context, &camera.object_ref(&()), old, &status.conditions).await;
     if recording(camera.status.as_ref()) != recording(Some(&status))
         && let Some(tenant) = context.index.tenant_of(&namespace)
     {
@@ -51,29 +46,4 @@ pub async fn reconcile(camera: Arc<Camera>, context: Arc<Context>) -> Result<Act
 
 fn recording(status: Option<&CameraStatus>) -> bool {
     status.is_some_and(|s| conditions::get(&s.conditions, "Recording").is_some_and(|c| c.status == "True"))
-}
-
-/// One Event on a transition. Events are for people who look now: one that is lost is lost.
-async fn tell(camera: &Camera, status: &CameraStatus, context: &Context) {
-    let old = camera.status.as_ref().and_then(|s| conditions::get(&s.conditions, "Ready"));
-    let Some(new) = conditions::get(&status.conditions, "Ready") else { return };
-    if old.is_some_and(|old| old.reason == new.reason && old.status == new.status) || new.status == "Unknown"
-    {
-        return;
-    }
-    let type_ = if new.status == "True" { EventType::Normal } else { EventType::Warning };
-    let event = Event {
-        type_,
-        reason: new.reason.clone(),
-        note: Some(new.message.clone()),
-        action: "Record".to_owned(),
-        secondary: None,
-    };
-    let reference = camera.object_ref(&());
-    let published = context.events.publish(&event, &reference);
-    match tokio::time::timeout(CALL_TIMEOUT, published).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(camera = kube_api::label(camera), %error, "Event not written"),
-        Err(_) => tracing::warn!(camera = kube_api::label(camera), "Event not written in time"),
-    }
 }

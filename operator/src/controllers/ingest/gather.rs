@@ -11,7 +11,7 @@ use camerafleet_footage::{
     shard::{CONFIG_KEY, ShardConfig},
     vault::VaultError,
 };
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt, api::ListParams};
 
 use crate::{context::Context, error::Error, identity, kube_api, vault::Target, watch::in_namespace};
@@ -89,13 +89,7 @@ fn current(context: &Context, namespace: &str) -> Option<ShardConfig> {
 
 async fn ca_bundle(api: &Api<Secret>, reference: &LocalRef) -> Result<Option<String>, Error> {
     let secret = kube_api::get(api, &reference.name).await?;
-    Ok(secret.and_then(|s| field(&s, "ca.crt")))
-}
-
-/// A field of a Secret as text.
-pub fn field(secret: &Secret, name: &str) -> Option<String> {
-    let ByteString(bytes) = secret.data.as_ref()?.get(name)?;
-    String::from_utf8(bytes.clone()).ok()
+    Ok(secret.and_then(|s| kube_api::secret_field(&s, "ca.crt")))
 }
 
 /// The Vault that holds the tenant's keys.

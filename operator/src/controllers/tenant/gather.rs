@@ -1,17 +1,24 @@
 //! All that a tenant's plan needs to know.
 
-use camerafleet_crds::Tenant;
+use camerafleet_crds::{LocalRef, Tenant};
+use camerafleet_footage::{ids::TenantId, store::StoreCredential};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{Api, ResourceExt};
 
-use crate::{conditions, context::Context, error::Error, kube_api};
+use crate::{
+    conditions,
+    context::Context,
+    error::Error,
+    identity, kube_api,
+    store::{self, Problem, Role},
+};
 
 /// What was seen.
 pub struct Observed {
     /// The namespace, whoever made it.
     pub namespace: Option<Namespace>,
-    /// The Secrets that storage names and that are missing or lack a field.
-    pub storage_secrets: Vec<MissingSecret>,
+    /// What stands between the tenant and its store, if anything.
+    pub storage: Option<StorageProblem>,
     /// Cameras declared.
     pub cameras: u32,
     /// Cameras whose condition Recording is True.
@@ -20,13 +27,27 @@ pub struct Observed {
     pub shards: u32,
 }
 
-/// A Secret that storage names and that cannot be used.
+/// What stands between a tenant and its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingSecret {
-    /// Its name, in the operator's namespace.
-    pub name: String,
-    /// The field that is missing, or none if the Secret is.
-    pub field: Option<&'static str>,
+pub enum StorageProblem {
+    /// A Secret that storage names is not in the operator's namespace.
+    SecretMissing(String),
+    /// A Secret lacks a field.
+    FieldMissing {
+        /// The Secret.
+        secret: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// The store does not take a role's credential, or is not there.
+    Refused {
+        /// Whose credential.
+        role: Role,
+        /// Its Secret.
+        secret: String,
+        /// Why.
+        why: Problem,
+    },
 }
 
 /// Reads it.
@@ -42,7 +63,7 @@ pub async fn gather(tenant: &Tenant, context: &Context) -> Result<Observed, Erro
     let shards = shards.iter().filter(|d| d.namespace().as_ref() == Some(name));
     Ok(Observed {
         namespace,
-        storage_secrets: missing_secrets(tenant, context).await?,
+        storage: storage(tenant, context).await?,
         recording: count(recording.count()),
         cameras: count(cameras.len()),
         shards: count(shards.count()),
@@ -53,21 +74,54 @@ fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-async fn missing_secrets(tenant: &Tenant, context: &Context) -> Result<Vec<MissingSecret>, Error> {
+/// Looks for the first thing that is wrong: Secrets first, then the store itself, role by role.
+async fn storage(tenant: &Tenant, context: &Context) -> Result<Option<StorageProblem>, Error> {
+    let Some(id) = identity::of(tenant).and_then(|id| TenantId::parse(id).ok()) else { return Ok(None) };
     let api = Api::<Secret>::namespaced(context.client.clone(), &context.args.namespace);
     let s3 = &tenant.spec.storage.s3;
-    let credentials = [&s3.credentials.ingest, &s3.credentials.retention, &s3.credentials.disclosure];
-    let wanted = credentials.into_iter().flat_map(|r| [(r, "accessKeyId"), (r, "secretAccessKey")]);
-    let wanted = wanted.chain(s3.ca_bundle_secret_ref.iter().map(|r| (r, "ca.crt")));
-    let mut missing: Vec<MissingSecret> = Vec::new();
-    for (reference, field) in wanted {
-        let secret = kube_api::get(&api, &reference.name).await?;
-        let found = match &secret {
-            None => Some(MissingSecret { name: reference.name.clone(), field: None }),
-            Some(secret) if secret.data.as_ref().is_some_and(|data| data.contains_key(field)) => None,
-            Some(_) => Some(MissingSecret { name: reference.name.clone(), field: Some(field) }),
+    let ca_bundle = match &s3.ca_bundle_secret_ref {
+        None => None,
+        Some(reference) => match read(&api, reference, ["ca.crt"]).await? {
+            Ok([bundle]) => Some(bundle),
+            Err(problem) => return Ok(Some(problem)),
+        },
+    };
+    let config = store::config(tenant, ca_bundle);
+    let credentials = &s3.credentials;
+    let roles = [
+        (Role::Ingest, &credentials.ingest),
+        (Role::Retention, &credentials.retention),
+        (Role::Disclosure, &credentials.disclosure),
+    ];
+    for (role, reference) in roles {
+        let [access, secret] = match read(&api, reference, ["accessKeyId", "secretAccessKey"]).await? {
+            Ok(fields) => fields,
+            Err(problem) => return Ok(Some(problem)),
         };
-        missing.extend(found.filter(|m| !missing.contains(m)));
+        let credential = StoreCredential { access_key_id: access.into(), secret_access_key: secret.into() };
+        if let Some(why) = store::probe(&config, &id, role, &credential).await {
+            return Ok(Some(StorageProblem::Refused { role, secret: reference.name.clone(), why }));
+        }
     }
-    Ok(missing)
+    Ok(None)
+}
+
+/// Fields of a Secret, or what is missing. The Secret is read each time and kept nowhere.
+async fn read<const N: usize>(
+    api: &Api<Secret>,
+    reference: &LocalRef,
+    fields: [&'static str; N],
+) -> Result<Result<[String; N], StorageProblem>, Error> {
+    let name = &reference.name;
+    let Some(secret) = kube_api::get(api, name).await? else {
+        return Ok(Err(StorageProblem::SecretMissing(name.clone())));
+    };
+    let mut values = [const { String::new() }; N];
+    for (value, field) in values.iter_mut().zip(fields) {
+        match kube_api::secret_field(&secret, field) {
+            Some(found) => *value = found,
+            None => return Ok(Err(StorageProblem::FieldMissing { secret: name.clone(), field })),
+        }
+    }
+    Ok(Ok(values))
 }

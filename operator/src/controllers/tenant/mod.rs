@@ -9,9 +9,9 @@ mod status;
 use std::{sync::Arc, time::Duration};
 
 use camerafleet_crds::Tenant;
-use kube::{Api, runtime::controller::Action};
+use kube::{Api, Resource, runtime::controller::Action};
 
-use crate::{context::Context, error::Error, identity, kube_api};
+use crate::{context::Context, error::Error, events, identity, kube_api};
 
 /// Vault and the store are looked at again after this even if nothing changed.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -35,6 +35,8 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     let status = status::status(&tenant, &observed, &plan, &done, context.now());
     let soon = status.conditions.iter().any(|c| c.type_ == "Ready" && c.status != "True");
     kube_api::write_status(&api, &*tenant, tenant.status.as_ref(), &status).await?;
+    let old = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    events::transition(&context, &tenant.object_ref(&()), old, &status.conditions).await;
     Ok(Action::requeue(if soon { LOOK_AGAIN_SOON } else { LOOK_AGAIN }))
 }
 

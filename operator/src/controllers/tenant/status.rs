@@ -1,15 +1,17 @@
 //! What a Tenant says of itself.
 
 use camerafleet_crds::{Tenant, TenantStatus};
+use camerafleet_footage::store::StoreFault;
 use jiff::Timestamp;
 
 use super::{
     apply::Done,
-    gather::{MissingSecret, Observed},
+    gather::{Observed, StorageProblem},
     plan::Plan,
 };
 use crate::{
     conditions::{self, Truth, Verdict},
+    store::{Problem, Role},
     vault,
 };
 
@@ -30,7 +32,7 @@ pub fn status(
         Some(Err(error)) => vault::verdict(error),
         None => Verdict::unknown("NamespaceNotReady", "Vault is asked when the namespace is the tenant's."),
     };
-    let storage = storage(&observed.storage_secrets);
+    let storage = storage(observed.storage.as_ref());
     let egress = egress(tenant);
     let ready = ready(tenant, [&namespace, &vault, &storage]);
     let verdicts = [
@@ -64,21 +66,56 @@ fn ready(tenant: &Tenant, parts: [&Verdict; 3]) -> Verdict {
     }
 }
 
-fn storage(missing: &[MissingSecret]) -> Verdict {
-    match missing.first() {
-        None => Verdict::yes(
-            "Configured",
-            "The store's credentials are there; whether it takes footage is told by each Camera's condition Stored.",
-        ),
-        Some(MissingSecret { name, field: None }) => Verdict::no(
+fn storage(problem: Option<&StorageProblem>) -> Verdict {
+    match problem {
+        None => Verdict::yes("Reachable", "The store takes each role's credential."),
+        Some(StorageProblem::SecretMissing(name)) => Verdict::no(
             "CredentialsMissing",
             format!(
                 "The Secret {name} does not exist in the operator's namespace: create it with accessKeyId and secretAccessKey (or ca.crt for a CA bundle)."
             ),
         ),
-        Some(MissingSecret { name, field: Some(field) }) => Verdict::no(
+        Some(StorageProblem::FieldMissing { secret, field }) => Verdict::no(
             "CredentialsMissing",
-            format!("The Secret {name} in the operator's namespace has no field {field}: add it."),
+            format!("The Secret {secret} in the operator's namespace has no field {field}: add it."),
+        ),
+        Some(StorageProblem::Refused { role, secret, why }) => refused(*role, secret, *why),
+    }
+}
+
+fn refused(role: Role, secret: &str, why: Problem) -> Verdict {
+    let role = role.as_str();
+    let credential = |what: &str| {
+        Verdict::no(
+            "CredentialsRefused",
+            format!(
+                "The store {what} of the {role} credential: correct the Secret {secret} in the operator's namespace."
+            ),
+        )
+    };
+    match why {
+        Problem::Config(error) => {
+            Verdict::no("StoreMisconfigured", format!("{error}: check spec.storage.s3."))
+        }
+        Problem::Fault(StoreFault::BucketMissing | StoreFault::NoSuchObject) => Verdict::no(
+            "BucketMissing",
+            "The store has no such bucket: create it, or check spec.storage.s3.endpoint (bucket cannot change).",
+        ),
+        Problem::Fault(StoreFault::UnknownAccessKey) => credential("does not know the accessKeyId"),
+        Problem::Fault(StoreFault::WrongSecretKey) => credential("refuses the secretAccessKey"),
+        Problem::Fault(StoreFault::Denied) => Verdict::no(
+            "CredentialsRefused",
+            format!(
+                "The {role} credential (Secret {secret}) may not list footage/: give it the rights that the Tenant's schema names."
+            ),
+        ),
+        Problem::Fault(StoreFault::ClockSkewed) => Verdict::no(
+            "ClockSkewed",
+            "The store's clock and the operator's differ too much: synchronise them.",
+        ),
+        Problem::Fault(StoreFault::Full | StoreFault::Conflict | StoreFault::Unreachable) => Verdict::no(
+            "StoreUnreachable",
+            "The store does not answer: check spec.storage.s3.endpoint, its certificate and the network to it.",
         ),
     }
 }

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::super::gather::Observed;
-use crate::{conditions::Verdict, identity};
+use crate::{conditions::Verdict, identity, store};
 
 /// Keys are made for at least so long ahead, so that recording goes on while Vault is away for a day.
 const KEYS_AHEAD: SignedDuration = SignedDuration::from_hours(26);
@@ -88,7 +88,7 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
         cameras,
         epochs,
         refused,
-        store: store(tenant, observed),
+        store: store_config(tenant, observed),
         camera_networks: tenant.spec.camera_networks.iter().filter_map(|n| n.0.parse().ok()).collect(),
         spool: SpoolConfig { size: spool.size.value(), max_age_seconds: spool.max_age.as_secs() },
         next_epoch,
@@ -238,8 +238,7 @@ fn epochs(policy: &PolicyId, length: u64, now: Timestamp) -> Vec<(Epoch, String)
         .collect()
 }
 
-fn store(tenant: &Tenant, observed: &Observed) -> Result<StoreConfig, Verdict> {
-    let s3 = &tenant.spec.storage.s3;
+fn store_config(tenant: &Tenant, observed: &Observed) -> Result<StoreConfig, Verdict> {
     if observed.store.is_none() {
         return Err(Verdict::no(
             "StoreUnavailable",
@@ -252,12 +251,5 @@ fn store(tenant: &Tenant, observed: &Observed) -> Result<StoreConfig, Verdict> {
             "The store's CA bundle is missing: see the Tenant's condition StorageReady.",
         )
     })?;
-    Ok(StoreConfig {
-        endpoint: s3.endpoint.clone(),
-        region: s3.region.clone(),
-        bucket: s3.bucket.clone(),
-        prefix: s3.prefix.clone().unwrap_or_else(|| tenant.name_any()),
-        path_style: s3.path_style,
-        ca_bundle,
-    })
+    Ok(store::config(tenant, ca_bundle))
 }

@@ -1,5 +1,7 @@
 //! The object store, reached in one way by recorders, jobs and the operator.
 
+mod fault;
+
 use std::time::Duration;
 
 use object_store::{
@@ -7,6 +9,8 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder},
 };
 use zeroize::Zeroizing;
+
+pub use fault::{StoreFault, fault};
 
 use crate::shard::StoreConfig;
 
