@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
+use tokio::{
+    process::Command,
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use crate::{
     cluster::{Cluster, Logs, collect_logs},
@@ -93,8 +96,43 @@ async fn install_and_test(instance: Instance) -> Result<()> {
     Ok(())
 }
 
-/// What a test stands on.
-pub async fn installed() -> Result<Installed> {
+/// Tests that break something for all take it alone; the others share it.
+static TURN: RwLock<()> = RwLock::const_new(());
+
+/// What a test stands on, for as long as it runs.
+pub struct Fleet {
+    installed: Installed,
+    _turn: Turn,
+}
+
+/// Held, not looked at.
+#[allow(dead_code)]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+impl std::ops::Deref for Fleet {
+    type Target = Installed;
+
+    fn deref(&self) -> &Installed {
+        &self.installed
+    }
+}
+
+/// The fleet, shared with other tests.
+pub async fn installed() -> Result<Fleet> {
+    let turn = Turn::Shared(TURN.read().await);
+    Ok(Fleet { installed: find().await?, _turn: turn })
+}
+
+/// The fleet, for a test that breaks what others need.
+pub async fn alone() -> Result<Fleet> {
+    let turn = Turn::Alone(TURN.write().await);
+    Ok(Fleet { installed: find().await?, _turn: turn })
+}
+
+async fn find() -> Result<Installed> {
     progress::quiet();
     let file = std::env::var_os(HANDOVER).context("these tests need the suite's cluster: run `make e2e`")?;
     let handover: Handover = serde_json::from_slice(&std::fs::read(file)?)?;

@@ -8,8 +8,9 @@ use tokio::process::Command;
 
 #[tokio::test]
 async fn the_demo_runs_on_an_existing_cluster() -> Result<()> {
-    let ground = installed().await?.ground;
-    let kubeconfig = ground.kubeconfig.context("the suite's cluster has a kubeconfig")?;
+    let fleet = installed().await?;
+    let ground = &fleet.ground;
+    let kubeconfig = ground.kubeconfig.as_ref().context("the suite's cluster has a kubeconfig")?;
     let mut demo = Command::new(env!("CARGO_BIN_EXE_camerafleet-e2e"));
     demo.args(["demo", "--cluster", "existing"])
         .env("KUBECONFIG", kubeconfig)

@@ -2,5 +2,6 @@
 //! leaves the fleet as it found it.
 
 mod existing;
+mod mistakes;
 mod recording;
 mod tenancy;

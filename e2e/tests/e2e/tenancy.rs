@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use camerafleet_crds::{Camera, ID_ANNOTATION, MANAGED_LABEL, TENANT_LABEL, Tenant};
 use camerafleet_e2e::{
     demo::{OPERATOR_NAMESPACE, TENANT, wait},
-    suite::installed,
+    suite::{alone, installed},
 };
 use k8s_openapi::api::{
     coordination::v1::Lease,
@@ -20,7 +20,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn the_namespace_is_the_tenants_and_restricted() -> Result<()> {
-    let client = installed().await?.ground.client;
+    let fleet = installed().await?;
+    let client = fleet.ground.client.clone();
     let tenant = Api::<Tenant>::all(client.clone()).get(TENANT).await?;
     let namespace = Api::<Namespace>::all(client.clone()).get(TENANT).await?;
     let label = |name: &str| namespace.labels().get(name).map(String::as_str);
@@ -37,7 +38,8 @@ async fn the_namespace_is_the_tenants_and_restricted() -> Result<()> {
 
 #[tokio::test]
 async fn an_existing_namespace_is_taken_only_with_its_consent() -> Result<()> {
-    let client = installed().await?.ground.client;
+    let fleet = installed().await?;
+    let client = fleet.ground.client.clone();
     let namespaces = Api::<Namespace>::all(client.clone());
     let tenants = Api::<Tenant>::all(client.clone());
     let mut namespace = Namespace::default();
@@ -73,7 +75,8 @@ async fn an_existing_namespace_is_taken_only_with_its_consent() -> Result<()> {
 /// The next replica takes over; what was recording is not touched, and what changes meanwhile is done.
 #[tokio::test]
 async fn a_killed_operator_is_followed_by_the_other_and_nothing_is_written_at_rest() -> Result<()> {
-    let client = installed().await?.ground.client;
+    let fleet = alone().await?;
+    let client = fleet.ground.client.clone();
     let leases = Api::<Lease>::namespaced(client.clone(), OPERATOR_NAMESPACE);
     let holder = async || -> Result<Option<String>> {
         let spec = leases.get("camerafleet-operator").await?.spec.unwrap_or_default();

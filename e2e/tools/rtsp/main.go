@@ -21,6 +21,7 @@ import (
 type camera struct {
 	server         *gortsplib.Server
 	user, password string
+	redirect       string
 
 	mutex     sync.RWMutex
 	stream    *gortsplib.ServerStream
@@ -41,6 +42,10 @@ func (c *camera) reply(conn *gortsplib.ServerConn, req *base.Request) (*base.Res
 }
 
 func (c *camera) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	if c.redirect != "" {
+		location := base.Header{"Location": base.HeaderValue{c.redirect}}
+		return &base.Response{StatusCode: base.StatusFound, Header: location}, nil, nil
+	}
 	return c.reply(ctx.Conn, ctx.Request)
 }
 
@@ -98,13 +103,14 @@ func (c *camera) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 func main() {
 	address := flag.String("address", ":554", "where to listen")
 	digest := flag.Bool("digest", true, "ask for Digest authentication, else for Basic")
+	redirect := flag.String("redirect", "", "send every reader there instead")
 	flag.Parse()
 
 	method := auth.VerifyMethodBasic
 	if *digest {
 		method = auth.VerifyMethodDigestMD5
 	}
-	c := &camera{user: os.Getenv("CAMERA_USER"), password: os.Getenv("CAMERA_PASSWORD")}
+	c := &camera{user: os.Getenv("CAMERA_USER"), password: os.Getenv("CAMERA_PASSWORD"), redirect: *redirect}
 	c.server = &gortsplib.Server{Handler: c, RTSPAddress: *address, AuthMethods: []auth.VerifyMethod{method}}
 	log.Printf("listening on %s", *address)
 	log.Fatal(c.server.StartAndWait())
