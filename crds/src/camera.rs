@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, LocalRef, Span};
+use crate::{Amount, LocalRef, Span, formats::of_field, quantity, span::between};
 
 /// A camera or doorbell whose pictures are recorded, sealed, and kept for as long as its RetentionPolicy says.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -64,11 +64,11 @@ pub struct CameraSpec {
     pub recording: Recording,
     /// Bits per second, 16k to 1G, for placing cameras and for sizing.
     #[serde(default = "default_bitrate")]
-    #[x_kube(validation = Rule::new("!isQuantity(self) || (quantity(self).compareTo(quantity('16k')) >= 0 && quantity(self).compareTo(quantity('1G')) <= 0)").message("expectedBitrate must be from 16k to 1G bits per second, for instance 4M"))]
+    #[x_kube(validation = quantity::between("expectedBitrate (bits per second)", ["16k", "1G"], "4M"))]
     pub expected_bitrate: Amount,
     /// The length of a stored segment, 2s to 300s.
     #[serde(default = "default_segment")]
-    #[x_kube(validation = Rule::new("self >= duration('2s') && self <= duration('300s')").message("segmentDuration must be from 2s to 300s, for instance 60s"))]
+    #[x_kube(validation = between("segmentDuration", Span::seconds(2), Span::minutes(5), "60s"))]
     pub segment_duration: Span,
     /// For how long footage is kept. Absent: the tenant's default; none at all: the camera is not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,13 +92,13 @@ fn default_segment() -> Span {
 /// Where a camera is and how to read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = of_field("url", "self.url.matches('^rtsp://[^/?#]') && isURL(self.url)", "the url must start with rtsp:// and a host, for instance rtsp://198.51.100.7:554/stream1"),
+    validation = of_field("url", "!self.url.matches('^[a-z]+://[^/?#]*@')", "the url must not hold a user or password: put them into a Secret of type camerafleet.io/camera and name it in credentialsSecretRef")
+)]
 pub struct CameraSource {
     /// The RTSP address, without user and password.
     #[schemars(length(min = 8, max = 2048))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^rtsp://[^/?#]') && isURL(self)").message("the url must start with rtsp:// and a host, for instance rtsp://198.51.100.7:554/stream1"),
-        validation = Rule::new("!self.matches('^[a-z]+://[^/?#]*@')").message("the url must not hold a user or password: put them into a Secret of type camerafleet.io/camera and name it in credentialsSecretRef")
-    )]
     pub url: String,
     /// A Secret of type `camerafleet.io/camera` with `username` and `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CameraRef, LocalRef, Span, Window};
+use crate::{CameraRef, LocalRef, Span, Window, span::between};
 
 /// Asks for footage of some cameras in a window. Nothing is read before the SharingPolicies in force then and now allow it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -44,6 +44,7 @@ use crate::{CameraRef, LocalRef, Span, Window};
 #[x_kube(
     validation = Rule::new("self.basis == 'CourtOrder' ? has(self.legalOrderRef) : !has(self.legalOrderRef)").message("give legalOrderRef with basis CourtOrder, and only then; the order that follows an Emergency names this request in its requestRef"),
     validation = Rule::new("self.basis in ['OwnerExport', 'SubjectAccess'] || (has(self.caseNumber) && has(self.purposeDigest) && has(self.requester.organisation) && has(self.requester.callback))").message("bases Consent, CourtOrder and Emergency need caseNumber, purposeDigest, requester.organisation and requester.callback: owners and reviewers decide by them"),
+    validation = crate::formats::is_age_recipient("recipient"),
     validation = Rule::new(IMMUTABLE).message("a request cannot change, only be withdrawn: set withdrawn: true and create another DisclosureRequest")
 )]
 pub struct DisclosureRequestSpec {
@@ -75,7 +76,7 @@ pub struct DisclosureRequestSpec {
     pub form: PackageForm,
     /// For how long the package can be fetched, 1m to 90d.
     #[serde(default = "a_week")]
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('2160h')").message("expiresAfter must be from 1m to 90d, for instance 7d"))]
+    #[x_kube(validation = between("expiresAfter", Span::minutes(1), Span::days(90), "7d"))]
     pub expires_after: Span,
     /// The digest of the narrative and documents, which stay outside. Required for bases Consent, CourtOrder and Emergency.
     #[serde(default, skip_serializing_if = "Option::is_none")]

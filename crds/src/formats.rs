@@ -1,5 +1,6 @@
 //! Strings that must have a form: each with a bound and a rule whose sentence says how it is written.
 
+use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// `pattern` stands in a CEL string: no quotes and no backslashes in it.
@@ -39,20 +40,38 @@ pub(crate) fn id(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// An age recipient of the X25519 kind, the one that every age implementation has.
+/// An age recipient, for [`is_age_recipient`] to check.
 pub(crate) fn age_recipient(_: &mut SchemaGenerator) -> Schema {
-    text(
-        [1, 128],
-        "^age1[02-9ac-hj-np-z]{58}$",
+    json_schema!({"type": "string", "minLength": 1, "maxLength": 128})
+}
+
+/// One line of a `.pub` file, for [`is_ssh_public_key`] to check.
+pub(crate) fn ssh_public_key(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "minLength": 1, "maxLength": 1024})
+}
+
+/// A rule of the object above a field that may hold a secret by mistake. The API server repeats a refused string
+/// in its answer, and so into the logs of whatever applied it; of a refused object it says "object".
+pub(crate) fn of_field(field: &str, holds: &str, message: &str) -> Rule {
+    Rule::new(holds).message(message).field_path(format!(".{field}"))
+}
+
+/// The X25519 kind, the one that every age implementation has.
+pub(crate) fn is_age_recipient(field: &str) -> Rule {
+    of_field(
+        field,
+        &format!("!has(self.{field}) || self.{field}.matches('^age1[02-9ac-hj-np-z]{{58}}$')"),
         "a recipient is what age-keygen -y prints: age1 and 58 letters and digits",
     )
 }
 
-/// One line of a `.pub` file. A private key, pasted by mistake, must not come into an object that many may read.
-pub(crate) fn ssh_public_key(_: &mut SchemaGenerator) -> Schema {
-    text(
-        [1, 1024],
-        "^[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,2}( [^\\n\\r]*)?$",
+/// No private key: the object is read by many.
+pub(crate) fn is_ssh_public_key(field: &str) -> Rule {
+    of_field(
+        field,
+        &format!(
+            "!has(self.{field}) || self.{field}.matches('^[a-z0-9@.-]+ [A-Za-z0-9+/]{{32,}}={{0,2}}( [^\\n\\r]*)?$')"
+        ),
         "an SSH public key is the one line of a .pub file, as in ssh-ed25519 AAAA…",
     )
 }

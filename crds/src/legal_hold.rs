@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CameraRef, Span, Window};
+use crate::{CameraRef, Span, Window, span::between};
 
 /// Keeps the footage of a window past its date, without reading it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -53,7 +53,7 @@ pub struct LegalHoldSpec {
     /// On whose word.
     pub reference: HoldReference,
     /// For how long from its creation, 1m to 2160h (90 days).
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('2160h')").message("a hold's duration must be from 1m to 2160h (90d)"))]
+    #[x_kube(validation = between("a hold's duration", Span::minutes(1), Span::days(90), "30d"))]
     pub duration: Span,
     /// At most one, added when the duration is not enough.
     #[serde(default)]
@@ -85,7 +85,7 @@ pub enum HoldReferenceKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 pub struct Renewal {
     /// How much longer, 1m to 2160h (90 days).
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('2160h')").message("a renewal's duration must be from 1m to 2160h (90d)"))]
+    #[x_kube(validation = between("a renewal's duration", Span::minutes(1), Span::days(90), "30d"))]
     pub duration: Span,
     /// On whose word.
     pub reference: HoldReference,

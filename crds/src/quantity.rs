@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,14 @@ impl JsonSchema for Amount {
             }],
         })
     }
+}
+
+/// The rule of a field that it is from `least` to `most`. Silent on what is no amount.
+pub(crate) fn between(field: &str, [least, most]: [&str; 2], such_as: &str) -> Rule {
+    Rule::new(format!(
+        "!isQuantity(self) || (quantity(self).compareTo(quantity('{least}')) >= 0 && quantity(self).compareTo(quantity('{most}')) <= 0)"
+    ))
+    .message(format!("{field} must be from {least} to {most}, for instance {such_as}").as_str())
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Span};
+use crate::{
+    Amount, Span,
+    span::{at_most, between},
+};
 
 /// For how long footage is kept, and how soon after that it can no longer be read from any copy.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -44,11 +47,11 @@ use crate::{Amount, Span};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.keyEpoch <= self.keepFor").message("keyEpoch must not be longer than keepFor: write a keyEpoch of at most keepFor, for instance keepFor: 30d with keyEpoch: 24h")
+    validation = at_most("keyEpoch", "keepFor", "keyEpoch must not be longer than keepFor: write a keyEpoch of at most keepFor, for instance keepFor: 30d with keyEpoch: 24h")
 )]
 pub struct RetentionPolicySpec {
     /// The least time a segment is kept, and the most that it can be read after its end (plus keyEpoch). 1m to 10y (3650d).
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('87600h')").message("keepFor must be from 1m to 3650d, for instance 30d"))]
+    #[x_kube(validation = between("keepFor", Span::minutes(1), Span::days(3650), "30d"))]
     pub keep_for: Span,
     /// At most so much of each camera; the older end goes first, its key at its date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +59,7 @@ pub struct RetentionPolicySpec {
     /// How much footage shares one key, and so how exactly it is shredded. 1m to 24h. Immutable.
     #[serde(default = "default_epoch")]
     #[x_kube(
-        validation = Rule::new("self >= duration('1m') && self <= duration('24h')").message("keyEpoch must be from 1m to 24h, for instance 1h"),
+        validation = between("keyEpoch", Span::minutes(1), Span::days(1), "1h"),
         validation = Rule::new("self == oldSelf").message("keyEpoch cannot change: it is part of the names of keys and objects. Create another RetentionPolicy and refer to it")
     )]
     pub key_epoch: Span,
@@ -67,7 +70,7 @@ pub struct RetentionPolicySpec {
     pub schedule: String,
     /// How long backups of Vault live, at most 3650d: what is destroyed can be read from them until then.
     #[serde(default = "default_snapshot_ttl", rename = "snapshotTTL")]
-    #[x_kube(validation = Rule::new("self >= duration('1s') && self <= duration('87600h')").message("snapshotTTL must be from 1s to 3650d, for instance 7d"))]
+    #[x_kube(validation = between("snapshotTTL", Span::seconds(1), Span::days(3650), "7d"))]
     pub snapshot_ttl: Span,
 }
 

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalRef, Span};
+use crate::{LocalRef, Span, span::between};
 
 /// Who owns footage, and on what ground it may be released. What is not listed is denied.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -64,8 +64,12 @@ pub struct SharingPolicySpec {
 }
 
 /// An owner.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = crate::formats::is_age_recipient("ageRecipient"),
+    validation = crate::formats::is_ssh_public_key("sshPublicKey")
+)]
 pub struct Owner {
     /// What the policy calls them.
     #[schemars(length(min = 1, max = 63))]
@@ -119,7 +123,7 @@ pub struct Bases {
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
     /// The longest window, 1m to 3650d.
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('87600h')").message("maxWindow must be from 1m to 3650d, for instance 12h"))]
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
     /// The most cameras.
     #[serde(default = "four")]
@@ -147,7 +151,7 @@ fn two() -> u32 {
 #[serde(rename_all = "camelCase")]
 pub struct OwnerExport {
     /// The longest window, 1m to 3650d.
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('87600h')").message("maxWindow must be from 1m to 3650d, for instance 12h"))]
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
 }
 
@@ -156,7 +160,7 @@ pub struct OwnerExport {
 #[serde(rename_all = "camelCase")]
 pub struct SubjectAccess {
     /// The longest window, 1m to 3650d.
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('87600h')").message("maxWindow must be from 1m to 3650d, for instance 12h"))]
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
     /// How many reviewers must agree.
     #[serde(default = "one")]
@@ -174,7 +178,7 @@ pub struct CourtOrder {
     pub reviewers: u32,
     /// For how long an authority must have been listed before its orders count, 1s to 3650d.
     #[serde(default = "a_week")]
-    #[x_kube(validation = Rule::new("self >= duration('1s') && self <= duration('87600h')").message("minAuthorityAge must be from 1s to 3650d, for instance 7d"))]
+    #[x_kube(validation = between("minAuthorityAge", Span::seconds(1), Span::days(3650), "7d"))]
     pub min_authority_age: Span,
 }
 
@@ -196,10 +200,10 @@ pub struct Emergency {
     #[schemars(range(min = 1, max = 16))]
     pub threshold: u32,
     /// The longest window, 1m to 3650d.
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('87600h')").message("maxWindow must be from 1m to 3650d, for instance 12h"))]
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
     /// By when the order must follow, 1m to 90d.
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('2160h')").message("followUpWithin must be from 1m to 90d, for instance 48h"))]
+    #[x_kube(validation = between("followUpWithin", Span::minutes(1), Span::days(90), "48h"))]
     pub follow_up_within: Span,
 }
 
@@ -212,8 +216,9 @@ pub struct UserRef {
 }
 
 /// An authority whose signature makes an order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = crate::formats::is_ssh_public_key("sshPublicKey"))]
 pub struct Authority {
     /// What orders call it.
     #[schemars(length(min = 1, max = 63))]

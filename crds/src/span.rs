@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +19,7 @@ pub struct InvalidSpan;
 
 impl fmt::Display for InvalidSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "a duration is a whole number above zero and one of s, m, h or d, as in 90s, 15m, 72h or 30d",
-        )
+        f.write_str(SENTENCE)
     }
 }
 
@@ -59,7 +58,7 @@ impl TryFrom<String> for Span {
     type Error = InvalidSpan;
 
     fn try_from(text: String) -> Result<Self, InvalidSpan> {
-        // As many digits as the pattern of the schema allows, and for its reason.
+        // As many digits as the schema allows.
         let (unit, most) = match text.bytes().last() {
             Some(b's') => (1, 9),
             Some(b'm') => (60, 8),
@@ -110,16 +109,51 @@ impl JsonSchema for Span {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // The API server counts nanoseconds in 64 bits and wraps silently: to its rules 213504d would be 26
-        // minutes. So none is longer than 99999d. `maxLength` is above what the pattern allows, because the API
-        // server says nothing but "too long" where that is exceeded, and leaves out the field's own sentence.
+        // No `format: duration`: where a value has not the format, the API server says so in its own words, leaves
+        // out every rule's sentence, and takes 213504d for 26 minutes, since it counts nanoseconds in 64 bits.
+        // `maxLength` is above what the rule allows: it too would keep the sentence back.
         json_schema!({
             "type": "string",
-            "format": "duration",
-            "pattern": "^([1-9][0-9]{0,8}s|[1-9][0-9]{0,7}m|[1-9][0-9]{0,5}h|[1-9][0-9]{0,4}d)$",
-            "maxLength": 32,
+            "maxLength": 64,
+            "x-kubernetes-validations": [{"rule": format!("self.matches('{PATTERN}')"), "message": SENTENCE}],
         })
     }
+}
+
+/// Never more than 99,999 days.
+const PATTERN: &str = "^([1-9][0-9]{0,8}s|[1-9][0-9]{0,7}m|[1-9][0-9]{0,5}h|[1-9][0-9]{0,4}d)$";
+
+/// What a text that is no span is told.
+pub(crate) const SENTENCE: &str =
+    "a duration is a whole number above zero and one of s, m, h or d, as in 90s, 15m, 72h or 30d";
+
+/// In CEL: the seconds of the span that `of` names. Not to be evaluated for a text that is none.
+fn seconds(of: &str) -> String {
+    format!(
+        "int({of}.substring(0, size({of}) - 1)) * {{'s': 1, 'm': 60, 'h': 3600, 'd': 86400}}[{of}.substring(size({of}) - 1)]"
+    )
+}
+
+/// The rule of a field that it is from `least` to `most`.
+pub(crate) fn between(field: &str, least: Span, most: Span, such_as: &str) -> Rule {
+    let value = seconds("self");
+    Rule::new(format!(
+        "self.matches('^[0-9]{{1,9}}[smhd]$') && {value} >= {} && {value} <= {}",
+        least.as_secs(),
+        most.as_secs()
+    ))
+    .message(format!("{field} must be from {least} to {most}, for instance {such_as}").as_str())
+}
+
+/// The rule of an object that one of its spans is not above another. Silent where one of them is no span.
+pub(crate) fn at_most(small: &str, great: &str, message: &str) -> Rule {
+    let (small, great) = (format!("self.{small}"), format!("self.{great}"));
+    Rule::new(format!(
+        "!{small}.matches('{PATTERN}') || !{great}.matches('{PATTERN}') || {} <= {}",
+        seconds(&small),
+        seconds(&great)
+    ))
+    .message(message)
 }
 
 #[cfg(test)]

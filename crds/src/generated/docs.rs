@@ -132,7 +132,9 @@ fn type_of(field: &Value) -> String {
     match (text(field, "type"), text(field, "format")) {
         ("array", _) => format!("list of {}", type_of(&field["items"])),
         ("object", _) if field.get("additionalProperties").is_some() => "map of string".to_owned(),
-        ("string", "duration") => "duration".to_owned(),
+        ("string", _) if field["x-kubernetes-validations"][0]["message"] == crate::span::SENTENCE => {
+            "duration".to_owned()
+        }
         ("string", "date-time") => "time".to_owned(),
         (name, _) => name.to_owned(),
     }

@@ -24,6 +24,9 @@ pub(super) const REASONS: &[&[Reason]] = &[
     reasons! {
         StorageReady True Configured "The store's credentials are there. Whether it takes footage is told by each Camera's condition Stored." "";
         StorageReady False CredentialsMissing "As for Ready." "";
+        AdmissionEnforced True Enforced "Every admission policy refuses what it must refuse." "";
+        AdmissionEnforced False NotEnforced "An admission policy is missing, changed or not in force; nothing is authorised." "Install the chart camerafleet-crds of the operator's version, with operator.namespace and operator.serviceAccount as the message says.";
+        AdmissionEnforced Unknown NotProved "The operator has not proved the admission policies yet; nothing is authorised until it has." "Wait a moment.";
         EgressBroad True NotDeclared "The store's addresses are not declared, so that pods may reach any address at its port." "Give storage.s3.egress.cidrs.";
         EgressBroad False Narrow "Recorders and jobs reach the store at the declared addresses only." "";
     },

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
-use schemars::JsonSchema;
+use kube::core::{Rule, validate};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, LocalRef, Span};
+use crate::{Amount, LocalRef, Span, quantity, span};
 
 /// How a tenant's recorders run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,16 +61,10 @@ impl Default for Ingest {
 #[serde(rename_all = "camelCase", default)]
 pub struct Spool {
     /// The most bytes, 16Mi to 1Ti.
-    #[schemars(extend("x-kubernetes-validations" = [{
-        "rule": "!isQuantity(self) || (quantity(self).compareTo(quantity('16Mi')) >= 0 && quantity(self).compareTo(quantity('1Ti')) <= 0)",
-        "message": "spool.size must be from 16Mi to 1Ti, for instance 2Gi",
-    }]))]
+    #[schemars(schema_with = "size")]
     pub size: Amount,
     /// The longest wait, 1m to 7d; also how long a silent recorder keeps an epoch's key alive.
-    #[schemars(extend("x-kubernetes-validations" = [{
-        "rule": "self >= duration('1m') && self <= duration('168h')",
-        "message": "spool.maxAge must be from 1m to 7d, for instance 1h",
-    }]))]
+    #[schemars(schema_with = "max_age")]
     pub max_age: Span,
 }
 
@@ -78,4 +73,22 @@ impl Default for Spool {
         let size = Amount::try_from("2Gi".to_owned()).unwrap_or_else(|_| unreachable!("2Gi is an amount"));
         Self { size, max_age: Span::hours(1) }
     }
+}
+
+// Not `x_kube`: it builds a type of one field, which the container's default does not fit. And not `extend`: it
+// would replace the rule of the type itself.
+
+fn size(generator: &mut SchemaGenerator) -> Schema {
+    let rule = quantity::between("spool.size", ["16Mi", "1Ti"], "2Gi");
+    with(Amount::json_schema(generator), rule)
+}
+
+fn max_age(generator: &mut SchemaGenerator) -> Schema {
+    let rule = span::between("spool.maxAge", Span::minutes(1), Span::days(7), "1h");
+    with(Span::json_schema(generator), rule)
+}
+
+fn with(mut schema: Schema, rule: Rule) -> Schema {
+    validate(&mut schema, rule).unwrap_or_else(|e| unreachable!("a rule is plain data: {e}"));
+    schema
 }

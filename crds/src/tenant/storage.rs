@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Cidr;
-use crate::LocalRef;
+use crate::{LocalRef, formats::of_field};
 
 /// Where the footage is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,11 +17,13 @@ pub struct Storage {
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)").message("prefix cannot change: footage would no longer be found"))]
+#[x_kube(
+    validation = Rule::new("has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)").message("prefix cannot change: footage would no longer be found"),
+    validation = of_field("endpoint", "self.endpoint.matches('^https?://[^/@?# ]+$')", "endpoint is a scheme and a host, for instance https://s3.example.com, without path, user or password")
+)]
 pub struct S3 {
     /// `https://s3.example.com`.
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^https?://[^/@?# ]+$')").message("endpoint is a scheme and a host, for instance https://s3.example.com, without path, user or password"))]
     pub endpoint: String,
     /// The region that requests are signed for.
     #[serde(default = "default_region")]
@@ -83,11 +85,11 @@ pub struct Egress {
 /// A Vault other than the operator's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = of_field("address", "!has(self.address) || self.address.matches('^https://[^/@?# ]+$')", "address is https:// and a host, for instance https://vault.example.com:8200"))]
 pub struct VaultRef {
     /// `https://vault.example.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^https://[^/@?# ]+$')").message("address is https:// and a host, for instance https://vault.example.com:8200"))]
     pub address: Option<String>,
     /// Vault's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
