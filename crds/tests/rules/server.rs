@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,7 +39,33 @@ async fn the_api_server_takes_and_refuses_what_the_table_says() {
             at.case(case).await;
         }
     }
+    for example in examples() {
+        let kind = kinds.iter().find(|(kind, _)| example["kind"] == kind.name.as_str());
+        let Some((kind, definition)) = kind else { continue };
+        let mut at = At { server: &server, kind, definition, failures: &mut failures, made: 1000 };
+        let answer = at.create(example).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "an example of {}: {}", kind.name, answer.message());
+    }
     assert!(failures.is_empty(), "{} of the cases fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// What people start from.
+fn examples() -> Vec<Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    let mut objects = Vec::new();
+    for file in std::fs::read_dir(folder).expect("the examples are there") {
+        let file = file.expect("the folder can be read").path();
+        let text = std::fs::read_to_string(&file).expect("an example can be read");
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let mut object =
+                Value::deserialize(document).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            if object["metadata"]["namespace"].is_string() {
+                object["metadata"]["namespace"] = json!("default");
+            }
+            objects.push(object);
+        }
+    }
+    objects
 }
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

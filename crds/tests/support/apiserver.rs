@@ -168,13 +168,18 @@ impl ApiServer {
                     );
                 }
             }
-            let namespace = self.request(Method::GET, "/api/v1/namespaces/default", None, None).await;
-            let last = match namespace {
-                // Ready is too early: the namespace that the tests use is made some moments later.
-                Ok(answer) if answer.status.is_success() => return Ok(()),
-                Ok(answer) => answer.status.to_string(),
-                Err(error) => format!("{error:#}"),
-            };
+            let mut last = String::new();
+            // The namespace that tests use is made some moments after the server says that it is ready.
+            for path in ["/readyz", "/api/v1/namespaces/default"] {
+                match self.request(Method::GET, path, None, None).await {
+                    Ok(answer) if answer.status.is_success() => {}
+                    Ok(answer) => last = format!("{path}: {}", answer.status),
+                    Err(error) => last = format!("{error:#}"),
+                }
+            }
+            if last.is_empty() {
+                return Ok(());
+            }
             if started.elapsed() > LIMIT {
                 bail!("the API server was not ready within {} s; the last answer: {last}", LIMIT.as_secs());
             }
