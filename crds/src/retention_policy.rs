@@ -43,7 +43,7 @@ use crate::{
         json_path = ".status.overdueObjects",
         priority = 1
     ),
-    validation = Rule::new("size(self.metadata.name) <= 42").message("a RetentionPolicy's name must be at most 42 characters: its CronJob is named after it")
+    validation = Rule::new("size(self.metadata.name) <= 63").message("a RetentionPolicy's name must be at most 63 characters: it becomes a label's value")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
