@@ -31,19 +31,8 @@ use crate::{
     printcolumn(name = "Keep-For", type_ = "string", json_path = ".spec.keepFor"),
     printcolumn(name = "Key-Epoch", type_ = "string", json_path = ".spec.keyEpoch"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "Oldest",
-        type_ = "date",
-        json_path = ".status.oldestFootageTime",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Overdue",
-        type_ = "integer",
-        json_path = ".status.overdueObjects",
-        priority = 1
-    ),
-    validation = Rule::new("size(self.metadata.name) <= 63").message("a RetentionPolicy's name must be at most 63 characters: it becomes a label's value")
+    printcolumn(name = "Oldest", type_ = "date", json_path = ".status.oldestFootageTime", priority = 1),
+    printcolumn(name = "Overdue", type_ = "integer", json_path = ".status.overdueObjects", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
