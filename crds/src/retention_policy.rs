@@ -89,7 +89,8 @@ pub struct RetentionPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_time: Option<Time>,
     /// The start of the oldest segment still stored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Written also when empty, as null: in a merge patch, what is left out stays.
+    #[serde(default)]
     pub oldest_footage_time: Option<Time>,
     /// Objects past their date that are still stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +109,7 @@ pub struct RetentionPolicyStatus {
     pub shred_effective_until: Option<Time>,
     /// The keys that the operator found due and the retention job is to destroy, oldest first. A key is destroyed
     /// only while it is named here and the job finds it due by itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schemars(length(max = 100))]
     pub destroy_intents: Vec<DestroyIntent>,
     /// Ready, RunSucceeded, KeyDestroyed.

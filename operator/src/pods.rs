@@ -46,6 +46,13 @@ impl Answers {
             .cloned()
     }
 
+    /// The last answer of each recorder of a namespace, by the pod's uid; none from one that was silent.
+    pub fn by_pod(&self, namespace: &str) -> HashMap<String, Option<Arc<ShardStatus>>> {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = answers.iter().filter(|(pod, _)| pod.namespace == namespace);
+        ours.map(|(pod, status)| (pod.uid.clone(), status.clone())).collect()
+    }
+
     /// Whether any recorder of the namespace answers.
     pub fn any(&self, namespace: &str) -> bool {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,8 +6,12 @@ pub(super) const RETENTION: &[&[Reason]] = &[
     reasons! {
         Ready True InForce "Cameras that name this policy are recorded under it." "";
         Ready False Draining "The policy is deleted and goes when its last footage and key are gone." "Give Cameras that still name it another policy. Where no Tenant has the namespace any more, create it again.";
+        Ready False StoreUnavailable "The retention job has no usable store: a Secret is missing, or the store's settings are wrong." "Correct what the message names; until then nothing is deleted.";
         Ready False JobRefused "The API server does not take the retention job's CronJob." "Correct spec.schedule.";
         Ready Unknown NoTenant "No Tenant has this namespace yet." "Create one.";
+    },
+    vault!(Ready),
+    reasons! {
         RunSucceeded True Done "The last run deleted all that was due." "";
         RunSucceeded Unknown NoRunYet "The retention job has not run yet." "Wait for spec.schedule.";
         RunSucceeded False RunFailed "The last run ended without a word." "Read its pod's log, or wait for the next run.";
