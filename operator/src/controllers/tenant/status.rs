@@ -19,6 +19,7 @@ pub fn status(
     observed: &Observed,
     plan: &Plan,
     done: &Done,
+    admission: Verdict,
     now: Timestamp,
 ) -> TenantStatus {
     let namespace = match plan {
@@ -38,6 +39,7 @@ pub fn status(
         ("NamespaceReady", namespace),
         ("VaultReady", vault),
         ("StorageReady", storage),
+        ("AdmissionEnforced", admission),
         ("EgressBroad", egress),
     ];
     let old = tenant.status.clone().unwrap_or_default();
