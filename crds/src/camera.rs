@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, LocalRef, Span};
+use crate::{Amount, LocalRef, Span, formats::of_field, quantity, span::between};
 
 /// A camera or doorbell whose pictures are recorded, sealed, and kept for as long as its RetentionPolicy says.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -62,12 +62,13 @@ pub struct CameraSpec {
     /// When to record.
     #[serde(default)]
     pub recording: Recording,
-    /// Bits per second, for placing cameras and for sizing.
+    /// Bits per second, 16k to 1G, for placing cameras and for sizing.
     #[serde(default = "default_bitrate")]
+    #[x_kube(validation = quantity::between("expectedBitrate (bits per second)", ["16k", "1G"], "4M"))]
     pub expected_bitrate: Amount,
     /// The length of a stored segment, 2s to 300s.
     #[serde(default = "default_segment")]
-    #[x_kube(validation = Rule::new("self >= duration('2s') && self <= duration('300s')").message("segmentDuration must be from 2s to 300s, for instance 60s"))]
+    #[x_kube(validation = between("segmentDuration", Span::seconds(2), Span::minutes(5), "60s"))]
     pub segment_duration: Span,
     /// For how long footage is kept. Absent: the tenant's default; none at all: the camera is not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,13 +92,13 @@ fn default_segment() -> Span {
 /// Where a camera is and how to read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = of_field("url", "self.url.matches('^rtsp://[^/?#]') && isURL(self.url)", "the url must start with rtsp:// and a host, for instance rtsp://198.51.100.7:554/stream1"),
+    validation = of_field("url", "!self.url.matches('^[a-z]+://[^/?#]*@')", "the url must not hold a user or password: put them into a Secret of type camerafleet.io/camera and name it in credentialsSecretRef")
+)]
 pub struct CameraSource {
     /// The RTSP address, without user and password.
     #[schemars(length(min = 8, max = 2048))]
-    #[x_kube(
-        validation = Rule::new("self.startsWith('rtsp://')").message("the url must start with rtsp://, for instance rtsp://198.51.100.7:554/stream1"),
-        validation = Rule::new("!self.matches('^[a-z]+://[^/?#]*@')").message("the url must not hold a user or password: put them into a Secret of type camerafleet.io/camera and name it in credentialsSecretRef")
-    )]
     pub url: String,
     /// A Secret of type `camerafleet.io/camera` with `username` and `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,20 +170,25 @@ pub enum RecordingMode {
 }
 
 /// A window on some days; one that ends before it starts runs past midnight.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.from != self.to").message("a window's from and to must differ; for the whole day write from 00:00 to 24:00"))]
 pub struct RecordingWindow {
     /// The days on which it starts.
     #[schemars(length(min = 1, max = 7))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub days: Vec<Weekday>,
     /// `HH:MM`.
-    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new("self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')").message("from is a time of day as HH:MM, from 00:00 to 23:59"))]
     pub from: String,
     /// `HH:MM`, up to `24:00`.
-    #[schemars(regex(pattern = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"))]
+    #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new("self.matches('^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$')").message("to is a time of day as HH:MM, from 00:00 to 24:00"))]
     pub to: String,
     /// An IANA time zone, as `Europe/London`.
     #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$')").message("timeZone is a name of the IANA time zone database, as in Europe/London or UTC"))]
     pub time_zone: String,
 }
 

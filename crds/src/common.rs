@@ -1,9 +1,8 @@
 //! What all kinds share.
 
-use std::fmt;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 /// The API group.
@@ -19,126 +18,15 @@ pub const MANAGED_LABEL: &str = "camerafleet.io/managed";
 pub const TENANT_LABEL: &str = "camerafleet.io/tenant";
 /// The type of a Secret with a camera's `username` and `password`; no other type is read.
 pub const CAMERA_SECRET_TYPE: &str = "camerafleet.io/camera";
-
-/// A span of time as people write it: `90s`, `15m`, `72h`, `30d`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Span {
-    seconds: u64,
-}
-
-/// Why a text is no [`Span`].
-#[derive(Debug)]
-pub struct InvalidSpan;
-
-impl fmt::Display for InvalidSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "a duration is a whole number above zero and one of s, m, h or d, as in 90s, 15m, 72h or 30d",
-        )
-    }
-}
-
-impl std::error::Error for InvalidSpan {}
-
-const DAY: u64 = 86_400;
-
-impl Span {
-    /// `n` seconds; at least one.
-    pub const fn seconds(n: u64) -> Self {
-        Self { seconds: if n == 0 { 1 } else { n } }
-    }
-
-    /// `n` minutes.
-    pub const fn minutes(n: u64) -> Self {
-        Self::seconds(n * 60)
-    }
-
-    /// `n` hours.
-    pub const fn hours(n: u64) -> Self {
-        Self::seconds(n * 3600)
-    }
-
-    /// `n` days.
-    pub const fn days(n: u64) -> Self {
-        Self::seconds(n * DAY)
-    }
-
-    /// The whole span in seconds.
-    pub const fn as_secs(self) -> u64 {
-        self.seconds
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = InvalidSpan;
-
-    fn try_from(text: String) -> Result<Self, InvalidSpan> {
-        let unit = match text.bytes().last() {
-            Some(b's') => 1,
-            Some(b'm') => 60,
-            Some(b'h') => 3600,
-            Some(b'd') => DAY,
-            _ => return Err(InvalidSpan),
-        };
-        let digits = &text[..text.len() - 1];
-        if digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(InvalidSpan);
-        }
-        let number: u64 = digits.parse().map_err(|_| InvalidSpan)?;
-        Ok(Self { seconds: number.checked_mul(unit).ok_or(InvalidSpan)? })
-    }
-}
-
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
-        span.to_string()
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (n, unit) = match self.seconds {
-            n if n % DAY == 0 => (n / DAY, 'd'),
-            n if n % 3600 == 0 => (n / 3600, 'h'),
-            n if n % 60 == 0 => (n / 60, 'm'),
-            n => (n, 's'),
-        };
-        write!(f, "{n}{unit}")
-    }
-}
-
-impl fmt::Debug for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Span".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "duration",
-            "pattern": "^[1-9][0-9]*(s|m|h|d)$",
-            "maxLength": 12,
-        })
-    }
-}
+/// The type of a Secret with a webhook's `url` and `hmacKey`.
+pub const WEBHOOK_SECRET_TYPE: &str = "camerafleet.io/webhook";
 
 /// An object of a kind that the field decides, in the same namespace unless the field says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
     /// The object's name.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(schema_with = "crate::formats::object_name")]
     pub name: String,
 }
 
@@ -157,29 +45,43 @@ pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A camera by its lasting identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CameraRef {
+    /// The camera's name, for people.
+    #[schemars(schema_with = "crate::formats::object_name")]
+    pub name: String,
+    /// Its annotation `camerafleet.io/id`, which decides: a camera made again under the name is another one.
+    #[schemars(schema_with = "crate::formats::id")]
+    pub id: String,
+}
 
-    #[test]
-    fn spans_are_read_and_written_as_people_write_them() {
-        for (text, seconds) in [("90s", 90), ("15m", 900), ("72h", 259_200), ("30d", 2_592_000)] {
-            assert_eq!(Span::try_from(text.to_owned()).unwrap().as_secs(), seconds, "{text}");
-        }
-        assert_eq!(Span::hours(24).to_string(), "1d");
-        for bad in [
-            "",
-            "0s",
-            "01s",
-            "-1s",
-            "1.5h",
-            "1w",
-            "h",
-            "1 h",
-            "99999999999999999999d",
-            "9999999999999999999d",
-        ] {
-            assert!(Span::try_from(bad.to_owned()).is_err(), "{bad:?}");
-        }
-    }
+/// A list of cameras names each once: a rule rather than a list-map, since a list-map's order may change under
+/// an immutable field, and digests and signatures are over the order too.
+pub(crate) const EACH_CAMERA_ONCE: &str = "self.all(c, self.exists_one(d, d.id == c.id))";
+/// What [`EACH_CAMERA_ONCE`] says.
+pub(crate) const EACH_CAMERA_ONCE_MESSAGE: &str =
+    "cameras must name each camera once: two entries have the same id";
+
+/// A DisclosureRequest, and no later one of the same name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestRef {
+    /// The request's name.
+    #[schemars(schema_with = "crate::formats::object_name")]
+    pub name: String,
+    /// Its `metadata.uid`.
+    #[schemars(schema_with = "crate::formats::id")]
+    pub uid: String,
+}
+
+/// A stretch of time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("self.from < self.to").message("the window's from must be before its to"))]
+pub struct Window {
+    /// Its start, in UTC, as in `2026-11-25T18:00:00Z`.
+    #[schemars(schema_with = "crate::formats::utc_time")]
+    pub from: Time,
+    /// Its end, in UTC.
+    #[schemars(schema_with = "crate::formats::utc_time")]
+    pub to: Time,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -85,12 +86,25 @@ impl JsonSchema for Amount {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Fewer digits before a greater unit: the whole fits into 63 bits.
+        let rule = "self.matches('^[1-9]([0-9]{0,14}(k|Ki)?|[0-9]{0,11}Mi?|[0-9]{0,8}Gi?|[0-9]{0,5}Ti?|[0-9]{0,2}Pi?)$')";
         json_schema!({
             "type": "string",
-            "pattern": "^[1-9][0-9]{0,14}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
-            "maxLength": 17,
+            "maxLength": 32,
+            "x-kubernetes-validations": [{
+                "rule": rule,
+                "message": "an amount is a whole number above zero with an optional unit (k, M, G, T, P or Ki, Mi, Gi, Ti, Pi), as in 4M or 500Gi",
+            }],
         })
     }
+}
+
+/// The rule of a field that it is from `least` to `most`. Silent on what is no amount.
+pub(crate) fn between(field: &str, [least, most]: [&str; 2], such_as: &str) -> Rule {
+    Rule::new(format!(
+        "!isQuantity(self) || (quantity(self).compareTo(quantity('{least}')) >= 0 && quantity(self).compareTo(quantity('{most}')) <= 0)"
+    ))
+    .message(format!("{field} must be from {least} to {most}, for instance {such_as}").as_str())
 }
 
 #[cfg(test)]

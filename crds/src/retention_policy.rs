@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Span};
+use crate::{
+    Amount, Span,
+    span::{at_most, between},
+};
 
 /// For how long footage is kept, and how soon after that it can no longer be read from any copy.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -27,30 +30,36 @@ use crate::{Amount, Span};
     ),
     printcolumn(name = "Keep-For", type_ = "string", json_path = ".spec.keepFor"),
     printcolumn(name = "Key-Epoch", type_ = "string", json_path = ".spec.keyEpoch"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Oldest", type_ = "date", json_path = ".status.oldestFootageTime", priority = 1),
+    printcolumn(name = "Overdue", type_ = "integer", json_path = ".status.overdueObjects", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.keyEpoch <= self.keepFor").message("keyEpoch must not be longer than keepFor: write a keyEpoch of at most keepFor, for instance keepFor: 30d with keyEpoch: 24h"),
-    validation = Rule::new("self.keyEpoch == oldSelf.keyEpoch").message("keyEpoch cannot change: it is part of the names of keys and objects. Create another RetentionPolicy and refer to it")
+    validation = at_most("keyEpoch", "keepFor", "keyEpoch must not be longer than keepFor: write a keyEpoch of at most keepFor, for instance keepFor: 30d with keyEpoch: 24h")
 )]
 pub struct RetentionPolicySpec {
     /// The least time a segment is kept, and the most that it can be read after its end (plus keyEpoch). 1m to 10y (3650d).
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('87600h')").message("keepFor must be from 1m to 3650d, for instance 30d"))]
+    #[x_kube(validation = between("keepFor", Span::minutes(1), Span::days(3650), "30d"))]
     pub keep_for: Span,
     /// At most so much of each camera; the older end goes first, its key at its date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_bytes_per_camera: Option<Amount>,
     /// How much footage shares one key, and so how exactly it is shredded. 1m to 24h. Immutable.
     #[serde(default = "default_epoch")]
-    #[x_kube(validation = Rule::new("self >= duration('1m') && self <= duration('24h')").message("keyEpoch must be from 1m to 24h"))]
+    #[x_kube(
+        validation = between("keyEpoch", Span::minutes(1), Span::days(1), "1h"),
+        validation = Rule::new("self == oldSelf").message("keyEpoch cannot change: it is part of the names of keys and objects. Create another RetentionPolicy and refer to it")
+    )]
     pub key_epoch: Span,
-    /// When the retention job runs, as a CronJob's schedule.
+    /// When the retention job runs, as a CronJob's schedule, in UTC.
     #[serde(default = "default_schedule")]
-    #[schemars(length(min = 9, max = 100))]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(validation = Rule::new("self.matches('^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4})$')").message("schedule is that of a CronJob: minute, hour, day of the month, month, day of the week, as in 17 * * * *"))]
     pub schedule: String,
-    /// How long backups of Vault live: what is destroyed can be read from them until then.
+    /// How long backups of Vault live, at most 3650d: what is destroyed can be read from them until then.
     #[serde(default = "default_snapshot_ttl", rename = "snapshotTTL")]
+    #[x_kube(validation = between("snapshotTTL", Span::seconds(1), Span::days(3650), "7d"))]
     pub snapshot_ttl: Span,
 }
 
@@ -80,7 +89,8 @@ pub struct RetentionPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_time: Option<Time>,
     /// The start of the oldest segment still stored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // Written also when empty, as null: in a merge patch, what is left out stays.
+    #[serde(default)]
     pub oldest_footage_time: Option<Time>,
     /// Objects past their date that are still stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,10 +107,31 @@ pub struct RetentionPolicyStatus {
     /// And from when on not even an old backup of Vault can read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shred_effective_until: Option<Time>,
-    /// Ready.
+    /// The keys that the operator found due and the retention job is to destroy, oldest first. A key is destroyed
+    /// only while it is named here and the job finds it due by itself.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    pub destroy_intents: Vec<DestroyIntent>,
+    /// Ready, RunSucceeded, KeyDestroyed.
     #[serde(default)]
     #[schemars(schema_with = "crate::common::conditions")]
     pub conditions: Vec<Condition>,
+}
+
+/// An epoch key that is to be destroyed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DestroyIntent {
+    /// Its name in the tenant's Transit mount.
+    #[schemars(length(max = 256))]
+    pub key: String,
+    /// The end of its epoch.
+    pub epoch_end: Time,
+    /// When the operator found it due.
+    pub intended_at: Time,
+    /// Whether Vault was told to let it be deleted, which is done after the intent stands here.
+    #[serde(default)]
+    pub allowed: bool,
 }
 
 /// A run of the retention job.

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalRef, Span};
+use crate::{LocalRef, Span, span::between};
 
 /// Who owns footage, and on what ground it may be released. What is not listed is denied.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -26,17 +26,21 @@ use crate::{LocalRef, Span};
         json_path = ".status.conditions[?(@.type=='Ready')].reason"
     ),
     printcolumn(name = "Custody", type_ = "string", json_path = ".spec.custody"),
+    printcolumn(name = "Threshold", type_ = "integer", json_path = ".spec.consentThreshold", priority = 1),
     printcolumn(name = "Digest", type_ = "string", json_path = ".status.digest", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.consentThreshold) || self.consentThreshold <= size(self.owners)").message("consentThreshold must not be above the number of owners"),
+    validation = Rule::new("self.owners.all(o, self.owners.exists_one(p, p.user == o.user))").message("each owner must be another user: one person must not count twice towards the threshold"),
+    validation = Rule::new("self.notify.all(n, self.owners.exists(o, o.name == n.owner))").message("notify.owner must be the name of one of the owners"),
     validation = Rule::new("self.custody != 'Owners' || self.owners.all(o, has(o.ageRecipient))").message("custody Owners needs an ageRecipient for every owner: kubectl footage keygen makes one")
 )]
 pub struct SharingPolicySpec {
-    /// Whose footage this is; at most 16.
+    /// Whose footage this is; at most 16, each with a name of its own.
     #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub owners: Vec<Owner>,
     /// How many owners must agree. Absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,19 +52,24 @@ pub struct SharingPolicySpec {
     /// The grounds on which footage may be released; a ground that is not listed is denied.
     #[serde(default)]
     pub bases: Bases,
-    /// Whose signature makes a legal order.
+    /// Whose signature makes a legal order; at most 32, each with a name of its own.
     #[serde(default)]
     #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub trusted_authorities: Vec<Authority>,
-    /// Where owners are told.
+    /// Where owners are told; at most 32.
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub notify: Vec<Notify>,
 }
 
 /// An owner.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = crate::formats::is_age_recipient("ageRecipient"),
+    validation = crate::formats::is_ssh_public_key("sshPublicKey")
+)]
 pub struct Owner {
     /// What the policy calls them.
     #[schemars(length(min = 1, max = 63))]
@@ -70,11 +79,11 @@ pub struct Owner {
     pub user: String,
     /// Their age recipient; required under custody Owners.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^age1[02-9ac-hj-np-z]{58}$"))]
+    #[schemars(schema_with = "crate::formats::age_recipient")]
     pub age_recipient: Option<String>,
     /// Their SSH key; where it is set, their approvals must be signed with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
+    #[schemars(schema_with = "crate::formats::ssh_public_key")]
     pub ssh_public_key: Option<String>,
 }
 
@@ -110,10 +119,11 @@ pub struct Bases {
 }
 
 /// Bounds on releases with consent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
-    /// The longest window.
+    /// The longest window, 1m to 3650d.
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
     /// The most cameras.
     #[serde(default = "four")]
@@ -137,18 +147,20 @@ fn two() -> u32 {
 }
 
 /// Bounds on an owner's own export.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerExport {
-    /// The longest window.
+    /// The longest window, 1m to 3650d.
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
 }
 
 /// Bounds on subject access.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubjectAccess {
-    /// The longest window.
+    /// The longest window, 1m to 3650d.
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
     /// How many reviewers must agree.
     #[serde(default = "one")]
@@ -157,15 +169,16 @@ pub struct SubjectAccess {
 }
 
 /// What a legal order needs beside its signature.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CourtOrder {
     /// How many legal reviewers must agree.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 16))]
     pub reviewers: u32,
-    /// For how long an authority must have been listed before its orders count.
+    /// For how long an authority must have been listed before its orders count, 1s to 3650d.
     #[serde(default = "a_week")]
+    #[x_kube(validation = between("minAuthorityAge", Span::seconds(1), Span::days(3650), "7d"))]
     pub min_authority_age: Span,
 }
 
@@ -174,19 +187,23 @@ fn a_week() -> Span {
 }
 
 /// A release before an order can be had.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.threshold <= size(self.approvers)").message("emergency.threshold (2 unless you say otherwise) must not be above the number of approvers"))]
 pub struct Emergency {
-    /// Who decides.
+    /// Who decides; each person once.
     #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["user".into()]))]
     pub approvers: Vec<UserRef>,
     /// How many of them must agree.
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 16))]
     pub threshold: u32,
-    /// The longest window.
+    /// The longest window, 1m to 3650d.
+    #[x_kube(validation = between("maxWindow", Span::minutes(1), Span::days(3650), "12h"))]
     pub max_window: Span,
-    /// By when the order must follow.
+    /// By when the order must follow, 1m to 90d.
+    #[x_kube(validation = between("followUpWithin", Span::minutes(1), Span::days(90), "48h"))]
     pub follow_up_within: Span,
 }
 
@@ -199,14 +216,15 @@ pub struct UserRef {
 }
 
 /// An authority whose signature makes an order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = crate::formats::is_ssh_public_key("sshPublicKey"))]
 pub struct Authority {
     /// What orders call it.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Its SSH key.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(schema_with = "crate::formats::ssh_public_key")]
     pub ssh_public_key: String,
 }
 

@@ -1,1 +1,3 @@
-//! Camerafleet: jobs.
+//! The programs that run as Jobs in tenants' namespaces, as libraries: a folder each, and a binary beside it.
+
+pub mod retention;

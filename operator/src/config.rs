@@ -51,6 +51,16 @@ pub struct VaultArgs {
     /// The operator's role there.
     #[arg(long = "vault-role", env = "VAULT_ROLE", default_value = "camerafleet-operator")]
     pub role: String,
+    /// The retention jobs' role there.
+    #[arg(
+        long = "vault-retention-role",
+        env = "VAULT_RETENTION_ROLE",
+        default_value = "camerafleet-retention"
+    )]
+    pub retention_role: String,
+    /// The audience of the ServiceAccount tokens that jobs show to Vault.
+    #[arg(long = "vault-audience", env = "VAULT_AUDIENCE", default_value = "vault")]
+    pub audience: String,
     /// Tenants' Transit mounts are `<prefix>/<namespace>`.
     #[arg(long = "vault-mount-prefix", env = "VAULT_MOUNT_PREFIX", default_value = "camerafleet")]
     pub mount_prefix: String,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::{Client, runtime::events::Recorder};
 
 use crate::{
+    admission::Admission,
     conditions::Verdict,
     config::RunArgs,
     metrics::Metrics,
@@ -33,6 +34,8 @@ pub struct Context {
     pub answers: Answers,
     /// What the ingest pipeline decided last.
     pub plans: Plans,
+    /// Whether the admission policies are enforced: while they are not, nothing is authorised.
+    pub admission: Admission,
     /// Counters.
     pub metrics: Metrics,
     /// Events on objects.

@@ -1,6 +1,7 @@
 //! The control plane: it keeps what is declared (tenants, cameras, policies) and what runs (namespaces,
 //! recorders, keys) in sync.
 
+pub mod admission;
 pub mod conditions;
 pub mod config;
 pub mod context;

@@ -13,6 +13,8 @@ pub struct Metrics {
     pub duration: HistogramVec,
     /// `camerafleet_leader`.
     pub leader: IntGauge,
+    /// `camerafleet_admission_enforced`.
+    pub admission_enforced: IntGauge,
     /// `camerafleet_cameras{state}`.
     pub cameras: IntGaugeVec,
     /// `camerafleet_keys_created_total{kind}`.
@@ -37,6 +39,10 @@ impl Metrics {
                 &["pipeline"],
             )?,
             leader: IntGauge::new("camerafleet_leader", "1 while this replica holds the Lease.")?,
+            admission_enforced: IntGauge::new(
+                "camerafleet_admission_enforced",
+                "1 while every admission policy is proved to be enforced. Meaningful where camerafleet_leader is 1.",
+            )?,
             cameras: IntGaugeVec::new(
                 Opts::new("camerafleet_cameras", "Cameras, by the reason of their Ready condition."),
                 &["state"],
@@ -51,6 +57,7 @@ impl Metrics {
         registry.register(Box::new(metrics.reconciliations.clone()))?;
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.leader.clone()))?;
+        registry.register(Box::new(metrics.admission_enforced.clone()))?;
         registry.register(Box::new(metrics.cameras.clone()))?;
         registry.register(Box::new(metrics.keys_created.clone()))?;
         Ok(metrics)

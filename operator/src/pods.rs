@@ -61,6 +61,13 @@ impl Answers {
             .cloned()
     }
 
+    /// The last answer of each recorder of a namespace, by the pod's uid; none from one that is silent.
+    pub fn by_pod(&self, namespace: &str) -> HashMap<String, Option<Arc<ShardStatus>>> {
+        let pods = self.pods();
+        let ours = pods.iter().filter(|(pod, _)| pod.namespace == namespace);
+        ours.map(|(pod, answer)| (pod.uid.clone(), answer.status.clone())).collect()
+    }
+
     /// Whether every pod was asked since this process began to lead: before that, silence says nothing.
     pub fn asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use crate::{
+    admission::{self, Admission, Operator, Shipped},
     config::RunArgs,
     context::{Context, Plans},
     controllers::{self, camera, ingest, retention_policy, sharing_policy, tenant},
@@ -38,6 +39,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let client = Client::try_from(config.clone()).context("make a client for the API server")?;
     // The Lease's calls must fail in time: no retries below them.
     let lease_client = ClientBuilder::try_from(config).context("make a client for the Lease")?.build();
+    let policies = admission::shipped(&Operator::from(&args)).context("read the admission policies")?;
     let metrics = Metrics::new().context("register metrics")?;
     let synced = Synced::default();
     let leading = Arc::new(AtomicBool::new(false));
@@ -63,7 +65,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tracing::info!("leading");
     leading.store(true, Ordering::Relaxed);
     metrics.leader.set(1);
-    reconcile_all(client, args, metrics, synced, &mut tasks);
+    reconcile_all(client, args, policies, metrics, synced, &mut tasks);
 
     let lost = tokio::select! {
         why = leadership.hold() => Some(why),
@@ -82,7 +84,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 }
 
 /// Starts the watches and a pipeline per kind.
-fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced, tasks: &mut JoinSet<()>) {
+fn reconcile_all(
+    client: Client,
+    args: RunArgs,
+    policies: Vec<Shipped>,
+    metrics: Metrics,
+    synced: Synced,
+    tasks: &mut JoinSet<()>,
+) {
     let (router, queues) = Router::new(TenantSecrets::new(client.clone()));
     let index = watch::start(&client, &args, &router, &synced, tasks);
     let reporter =
@@ -92,6 +101,7 @@ fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced
         vault: Sessions::new(args.vault.clone()),
         answers: Answers::default(),
         plans: Plans::default(),
+        admission: Admission::new(Operator::from(&args)),
         client,
         args,
         index,
@@ -116,5 +126,6 @@ fn reconcile_all(client: Client, args: RunArgs, metrics: Metrics, synced: Synced
     spawn!(camera, index.cameras, cameras);
     spawn!(retention_policy, index.retention_policies, retention);
     spawn!(sharing_policy, index.sharing_policies, sharing);
+    tasks.spawn(admission::watch(context.clone(), policies));
     tasks.spawn(pods::poll(context));
 }

@@ -12,3 +12,16 @@ labels:
 annotations:
   helm.sh/resource-policy: keep
 {{- end }}
+
+{{/* What all admission policies, and what proves them, carry below metadata; called with the root. */}}
+{{- define "camerafleet-crds.policy" -}}
+labels:
+  app.kubernetes.io/name: camerafleet
+  app.kubernetes.io/component: admission
+  app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+  app.kubernetes.io/managed-by: {{ .Release.Service }}
+  app.kubernetes.io/part-of: camerafleet
+  helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+annotations:
+  helm.sh/resource-policy: keep
+{{- end }}

@@ -46,12 +46,16 @@ pub struct Index {
     pub sharing_policies: Store<SharingPolicy>,
     /// The recorders' pods.
     pub pods: Store<Pod>,
+    /// The retention jobs' pods.
+    pub retention_pods: Store<Pod>,
     /// The recorders' configurations.
     pub config_maps: Store<ConfigMap>,
     /// The recorders' Deployments.
     pub deployments: Store<Deployment>,
     /// Tenants' namespaces.
     pub namespaces: Store<Namespace>,
+    /// Which of these are whole.
+    pub synced: Synced,
 }
 
 impl Index {
@@ -86,6 +90,12 @@ impl Synced {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, synced);
     }
 
+    /// Whether a kind is in sync. What is missing from one that is not may be there.
+    pub fn has(&self, kind: &str) -> bool {
+        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(kind).copied().unwrap_or_default()
+    }
+
     /// The kinds that are not in sync.
     pub fn missing(&self) -> Vec<&'static str> {
         let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +113,7 @@ pub fn start(
 ) -> Index {
     let managed = watcher::Config::default().labels(&format!("{MANAGED_LABEL}=true"));
     let recorders = watcher::Config::default().labels("camerafleet.io/component=ingest");
+    let retention = watcher::Config::default().labels("camerafleet.io/component=retention");
     let all = watcher::Config::default();
     let mut spawn = Spawner { client, router, synced, tasks };
     let index = Index {
@@ -114,9 +125,11 @@ pub fn start(
         sharing_policies: spawn
             .watch("sharingpolicies", &all, |r: &Router, o: &SharingPolicy| r.sharing_policy(o)),
         pods: spawn.watch("pods", &recorders, |r: &Router, o: &Pod| r.child(o)),
+        retention_pods: spawn.watch("retention pods", &retention, |r: &Router, o: &Pod| r.retention_pod(o)),
         config_maps: spawn.watch("configmaps", &recorders, |r: &Router, o: &ConfigMap| r.child(o)),
         deployments: spawn.watch("deployments", &recorders, |r: &Router, o: &Deployment| r.child(o)),
         namespaces: spawn.watch("namespaces", &managed, |r: &Router, o: &Namespace| r.namespace(o)),
+        synced: synced.clone(),
     };
     router.connect(index.clone());
     secrets::watch_own(client, &args.namespace, router, tasks);

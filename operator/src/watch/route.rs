@@ -3,14 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use camerafleet_crds::{Camera, RetentionPolicy, SharingPolicy, TENANT_LABEL, Tenant};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Resource, ResourceExt,
     runtime::{controller::ReconcileRequest, reflector::ObjectRef},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Index, TenantSecrets};
+use super::{Index, TenantSecrets, in_namespace};
+use crate::{controllers::retention_policy::POLICY_LABEL, identity};
 
 /// One queue per pipeline. They are bounded by what stands behind them: the scheduler takes everything at once
 /// and keeps one entry an object.
@@ -72,6 +73,7 @@ impl Router {
     pub(super) fn tenant(self: &Router, tenant: &Tenant) {
         send(&self.tenant, ObjectRef::from_obj(tenant));
         send(&self.ingest, ObjectRef::from_obj(tenant));
+        self.retention_policies_of(&tenant.spec.namespace, |_| true);
     }
 
     pub(super) fn camera(&self, camera: &Camera) {
@@ -82,6 +84,21 @@ impl Router {
     pub(super) fn retention_policy(&self, policy: &RetentionPolicy) {
         send(&self.retention_policy, ObjectRef::from_obj(policy));
         self.recorders_of(policy.namespace().as_deref());
+    }
+
+    /// A retention job began or ended.
+    pub(super) fn retention_pod(&self, pod: &Pod) {
+        let Some((namespace, id)) = pod.namespace().zip(pod.labels().get(POLICY_LABEL)) else { return };
+        self.retention_policies_of(&namespace, |policy| identity::of(policy) == Some(id));
+    }
+
+    fn retention_policies_of(&self, namespace: &str, which: impl Fn(&RetentionPolicy) -> bool) {
+        let Some(index) = self.index.get() else { return };
+        for policy in in_namespace(&index.retention_policies, namespace) {
+            if which(&policy) {
+                send(&self.retention_policy, ObjectRef::from_obj(&*policy));
+            }
+        }
     }
 
     pub(super) fn sharing_policy(&self, policy: &SharingPolicy) {
@@ -98,6 +115,7 @@ impl Router {
         if let Some(tenant) = namespace.labels().get(TENANT_LABEL) {
             send(&self.tenant, ObjectRef::new(tenant));
             send(&self.ingest, ObjectRef::new(tenant));
+            self.retention_policies_of(&namespace.name_any(), |_| true);
         }
     }
 

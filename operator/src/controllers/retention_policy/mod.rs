@@ -1,43 +1,102 @@
-//! RetentionPolicy: its identity. Its keys are made with the recorders that use them (`ingest`).
+//! RetentionPolicy: its identity, the CronJob that deletes what is due, and the destruction of its keys, which
+//! takes the operator and the job. Its keys are made with the recorders that use them (`ingest`).
+//!
+//! A key goes in steps, each of which stands on what an earlier reconciliation left behind: it is found due and
+//! written into the log of intents; then Vault is told to allow it; then the job deletes it; then Vault has it no
+//! more, and that is told.
 
-use std::sync::Arc;
+mod apply;
+mod gather;
+mod intents;
+mod plan;
+mod resources;
+mod status;
+mod store;
 
-use camerafleet_crds::{RetentionPolicy, RetentionPolicyStatus};
-use jiff::Timestamp;
-use kube::{Api, ResourceExt, runtime::controller::Action};
+use std::{sync::Arc, time::Duration};
 
-use crate::{
-    conditions::{self, Verdict},
-    context::Context,
-    error::Error,
-    identity, kube_api,
+use camerafleet_crds::RetentionPolicy;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::controller::Action,
 };
+
+pub use resources::POLICY_LABEL;
+
+use crate::{context::Context, error::Error, identity, kube_api};
+use apply::Done;
+use intents::IntentLog;
+
+/// Keeps a deleted policy until its footage and its keys are gone.
+const FINALIZER: &str = "camerafleet.io/retention";
+/// After a write that the watch brings back anyway, should it not.
+const AFTER_WRITE: Duration = Duration::from_secs(5);
 
 /// One reconciliation.
 pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> Result<Action, Error> {
     let Some(namespace) = policy.namespace() else { return Ok(Action::await_change()) };
     let api = Api::<RetentionPolicy>::namespaced(context.client.clone(), &namespace);
+    let draining = policy.metadata.deletion_timestamp.is_some();
     if identity::of(&*policy).is_none() {
-        // The change comes back by the watch, and the status with it.
-        identity::ensure(&api, &*policy).await?;
+        if !draining {
+            // The change comes back by the watch, and the status with it.
+            identity::ensure(&api, &*policy).await?;
+        }
         return Ok(Action::await_change());
     }
-    let status = status(&policy, context.now());
+    let log = IntentLog::Status;
+    let now = context.now();
+    let Some(observed) = gather::gather(&policy, &log, &context, now).await? else {
+        // After a restart the tenants are still to come, and nobody shall be told that there are none.
+        let synced = &context.index.synced;
+        if !synced.has("tenants") || !synced.has("namespaces") {
+            return Ok(Action::requeue(AFTER_WRITE));
+        }
+        let status = status::without_tenant(&policy, now);
+        kube_api::write_status(&api, &*policy, policy.status.as_ref(), &status).await?;
+        return Ok(Action::await_change());
+    };
+    // Before the first footage and the first key that depend on it.
+    if !draining && !policy.finalizers().iter().any(|f| f == FINALIZER) {
+        set_finalizer(&api, &policy, true).await?;
+        return Ok(Action::requeue(AFTER_WRITE));
+    }
+    let plan = plan::plan(&policy, &observed, &context.args, now)?;
+    if plan.release {
+        // Before it is let go: what was destroyed last shall be told.
+        status::announce(&policy, &plan, &context).await;
+        set_finalizer(&api, &policy, false).await?;
+        return Ok(Action::await_change());
+    }
+    let applied = match apply::apply(&plan, &policy, &observed, &log, &context).await? {
+        Done::Recorded => return Ok(Action::requeue(AFTER_WRITE)),
+        Done::Applied(applied) => applied,
+    };
+    let status = status::status(&policy, &observed, &plan, &applied, now);
     kube_api::write_status(&api, &*policy, policy.status.as_ref(), &status).await?;
-    Ok(Action::await_change())
+    status::announce(&policy, &plan, &context).await;
+    Ok(Action::requeue(if applied.failure.is_some() { AFTER_WRITE } else { plan.look_again }))
 }
 
-fn status(policy: &RetentionPolicy, now: Timestamp) -> RetentionPolicyStatus {
-    let observed = policy.status.clone().unwrap_or_default();
-    let ready = Verdict::yes("InForce", "Cameras that name this policy are recorded under it.");
-    RetentionPolicyStatus {
-        observed_generation: policy.metadata.generation,
-        conditions: conditions::merge(
-            &observed.conditions,
-            policy.metadata.generation,
-            &[("Ready", ready)],
-            now,
-        ),
-        ..observed
+async fn set_finalizer(
+    api: &Api<RetentionPolicy>,
+    policy: &RetentionPolicy,
+    present: bool,
+) -> Result<(), Error> {
+    let mut finalizers = policy.finalizers().to_vec();
+    finalizers.retain(|f| f != FINALIZER);
+    if present {
+        finalizers.push(FINALIZER.to_owned());
+    } else if finalizers.len() == policy.finalizers().len() {
+        return Ok(());
     }
+    // The uid and resourceVersion keep this from another object's or someone else's finalizers.
+    let patch = serde_json::json!({"metadata": {
+        "uid": policy.uid(), "resourceVersion": policy.resource_version(), "finalizers": finalizers,
+    }});
+    let doing = format!("set the finalizer of {}", kube_api::label(policy));
+    kube_api::call(&doing, api.patch(&policy.name_any(), &PatchParams::default(), &Patch::Merge(patch)))
+        .await?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     core::v1::{Namespace, ServiceAccount},
     rbac::v1::RoleBinding,
 };
-use kube::Api;
+use kube::{Api, ResourceExt};
 
 use super::{
     plan::{Ownership, Plan},
@@ -31,13 +31,29 @@ pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Do
     kube_api::apply(&Api::<Namespace>::all(client.clone()), &resources::namespace(tenant)).await?;
     let operator = (context.args.namespace.as_str(), context.args.service_account.as_str());
     let binding = resources::operator_binding(tenant, &context.args.tenant_cluster_role, operator);
-    kube_api::apply(&Api::<RoleBinding>::namespaced(client.clone(), name), &binding).await?;
+    let bindings = Api::<RoleBinding>::namespaced(client.clone(), name);
+    kube_api::apply(&bindings, &binding).await?;
+    members(tenant, &bindings).await?;
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
     for account in resources::JOB_ACCOUNTS {
         kube_api::apply(&accounts, &resources::job_account(tenant, account)).await?;
     }
     context.router.watch_secrets(name);
     Ok(Done { vault: Some(mount(tenant, context).await) })
+}
+
+/// Binds members' roles, and takes back what is no longer given.
+async fn members(tenant: &Tenant, bindings: &Api<RoleBinding>) -> Result<(), Error> {
+    let wanted = resources::member_bindings(tenant);
+    let names: Vec<String> = wanted.iter().map(ResourceExt::name_any).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // First what must go: a person who lost a role shall not keep it because another one's binding fails.
+    let (key, value) = resources::MEMBERS;
+    kube_api::prune(bindings, &format!("{key}={value}"), &names).await?;
+    for binding in &wanted {
+        kube_api::apply(bindings, binding).await?;
+    }
+    Ok(())
 }
 
 /// Vault's answer is a condition, not an error: the rest of the tenant goes on without it.

@@ -32,7 +32,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     let observed = gather::gather(&tenant, &context).await?;
     let plan = plan::plan(&tenant, &observed);
     let done = apply::apply(&plan, &tenant, &context).await?;
-    let status = status::status(&tenant, &observed, &plan, &done, context.now());
+    let status = status::status(&tenant, &observed, &plan, &done, context.admission.verdict(), context.now());
     let soon = status.conditions.iter().any(|c| c.type_ == "Ready" && c.status != "True");
     kube_api::write_status(&api, &*tenant, tenant.status.as_ref(), &status).await?;
     let old = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();

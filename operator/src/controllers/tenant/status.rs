@@ -21,6 +21,7 @@ pub fn status(
     observed: &Observed,
     plan: &Plan,
     done: &Done,
+    admission: Verdict,
     now: Timestamp,
 ) -> TenantStatus {
     let namespace = match plan {
@@ -40,6 +41,7 @@ pub fn status(
         ("NamespaceReady", namespace),
         ("VaultReady", vault),
         ("StorageReady", storage),
+        ("AdmissionEnforced", admission),
         ("EgressBroad", egress),
     ];
     let old = tenant.status.clone().unwrap_or_default();

@@ -1,6 +1,13 @@
-//! The definitions as files: what `crdgen` writes and the drift test compares.
+//! The definitions as files, and the page about them: what `crdgen` writes and the drift test compares.
+
+mod docs;
 
 use std::fmt::Write;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::Value;
+
+pub use docs::{FILE as DOCS_FILE, page as docs};
 
 /// Where the files go, relative to this crate: for people to read, and into the chart.
 pub const FOLDERS: [&str; 2] = ["yaml", "../charts/camerafleet-crds/templates/crds"];
@@ -25,6 +32,26 @@ pub fn files() -> Vec<(String, String)> {
             (name, text)
         })
         .collect()
+}
+
+/// A definition's schema, as JSON; null if it had none.
+pub fn schema(definition: &CustomResourceDefinition) -> Value {
+    let schema = definition.spec.versions.first().and_then(|version| version.schema.as_ref());
+    serde_json::to_value(schema.and_then(|s| s.open_api_v3_schema.as_ref()))
+        .unwrap_or_else(|e| unreachable!("a schema is plain data: {e}"))
+}
+
+/// Visits a schema and all below it.
+pub fn walk(schema: &Value, visit: &mut impl FnMut(&Value)) {
+    visit(schema);
+    for field in schema["properties"].as_object().into_iter().flat_map(|p| p.values()) {
+        walk(field, visit);
+    }
+    for key in ["items", "additionalProperties"] {
+        if schema[key].is_object() {
+            walk(&schema[key], visit);
+        }
+    }
 }
 
 #[cfg(test)]

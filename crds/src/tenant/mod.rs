@@ -1,16 +1,17 @@
 //! A tenant of the fleet.
 
-use std::collections::BTreeMap;
+mod ingest;
+mod storage;
 
-use k8s_openapi::{
-    api::core::v1::{ResourceRequirements, Toleration},
-    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition},
-};
+pub use ingest::*;
+pub use storage::*;
+
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Audio, LocalRef, Span};
+use crate::{Amount, Audio};
 
 /// A tenant: a namespace of its own with its cameras, keys, store and members, which no other tenant can reach.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -39,13 +40,15 @@ use crate::{Amount, Audio, LocalRef, Span};
         type_ = "string",
         json_path = ".metadata.annotations.camerafleet\\.io/id",
         priority = 1
-    )
+    ),
+    validation = Rule::new("size(self.metadata.name) <= 63").message("a Tenant's name must be at most 63 characters: it becomes a label's value")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TenantSpec {
     /// The tenant's namespace: created if absent, adopted only with its consent. Immutable.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63))]
     #[x_kube(
+        validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("namespace is a namespace's name: lower-case letters, digits and - only, as in elm-street"),
         validation = Rule::new("self == oldSelf").message("namespace cannot change: create another Tenant"),
         validation = Rule::new("self != 'default' && !self.startsWith('kube-') && !self.startsWith('camerafleet-')").message("namespace must be the tenant's own: not default, kube-* or camerafleet-*")
     )]
@@ -55,7 +58,7 @@ pub struct TenantSpec {
     /// The Vault that holds the tenant's keys. Absent: the operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault: Option<VaultRef>,
-    /// The recorder connects to these addresses only, redirects included.
+    /// The recorder connects to these addresses only, redirects included; at most 64 CIDRs.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = Rule::new("self.all(n, isCIDR(n))").message("cameraNetworks are CIDRs, for instance 198.51.100.0/24, or 198.51.100.7/32 for one camera"))]
     pub camera_networks: Vec<Cidr>,
@@ -85,93 +88,6 @@ pub struct TenantSpec {
 #[serde(transparent)]
 #[schemars(inline)]
 pub struct Cidr(#[schemars(length(max = 43))] pub String);
-
-/// Where the footage is stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Storage {
-    /// An S3 bucket.
-    pub s3: S3,
-}
-
-/// An S3 bucket.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)").message("prefix cannot change: footage would no longer be found"))]
-pub struct S3 {
-    /// `https://s3.example.com`.
-    #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^https?://[^/@?#]+$')").message("endpoint is a scheme and a host, for instance https://s3.example.com, without path, user or password"))]
-    pub endpoint: String,
-    /// The region that requests are signed for.
-    #[serde(default = "default_region")]
-    #[schemars(length(min = 1, max = 64))]
-    pub region: String,
-    /// The bucket. Immutable.
-    #[schemars(length(min = 3, max = 63))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("bucket cannot change: footage would no longer be found"))]
-    pub bucket: String,
-    /// The folder in it. Default: the tenant's name. Immutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"))]
-    pub prefix: Option<String>,
-    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
-    #[serde(default = "yes")]
-    pub path_style: bool,
-    /// A Secret in the operator's namespace with `ca.crt`, to trust beside the system's certificates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_bundle_secret_ref: Option<LocalRef>,
-    /// Secrets in the operator's namespace with `accessKeyId` and `secretAccessKey`.
-    pub credentials: StoreCredentials,
-    /// How to reach it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub egress: Option<Egress>,
-}
-
-fn default_region() -> String {
-    "us-east-1".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// A credential for each role, so that a stolen one does only what its role does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct StoreCredentials {
-    /// PutObject under `footage/` and `streams/` only.
-    pub ingest: LocalRef,
-    /// List, get, delete under `footage/`, `streams/` and `holds/`; put under `holds/` and `reports/`.
-    pub retention: LocalRef,
-    /// List, get under `footage/`, `streams/` and `holds/`; all under `packages/`.
-    pub disclosure: LocalRef,
-}
-
-/// The store's addresses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-pub struct Egress {
-    /// Pods of this tenant reach the store at these addresses only.
-    #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new("self.all(n, isCIDR(n))").message("cidrs are CIDRs, for instance 192.0.2.0/24"))]
-    pub cidrs: Vec<Cidr>,
-}
-
-/// A Vault other than the operator's.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VaultRef {
-    /// `https://vault.example.com`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^https://[^/@?#]+$')").message("address is https:// and a host, for instance https://vault.example.com:8200"))]
-    pub address: Option<String>,
-    /// Vault's namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub namespace: Option<String>,
-    /// A Secret in the operator's namespace with `ca.crt`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_bundle_secret_ref: Option<LocalRef>,
-}
 
 /// People with a role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -220,11 +136,11 @@ pub enum SubjectKind {
 pub struct TenantDefaults {
     /// A RetentionPolicy of the tenant's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(schema_with = "crate::formats::object_name")]
     pub retention_policy: Option<String>,
     /// A SharingPolicy of the tenant's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(schema_with = "crate::formats::object_name")]
     pub sharing_policy: Option<String>,
     /// Whether sound is recorded.
     #[serde(default)]
@@ -232,7 +148,7 @@ pub struct TenantDefaults {
 }
 
 /// The most that a tenant may use. Absent: unbounded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantQuota {
     /// Cameras.
@@ -244,69 +160,18 @@ pub struct TenantQuota {
     pub storage: Option<Amount>,
     /// CPU of all recorders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "quantity")]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("ingestCpu is an amount of Kubernetes above zero, as in 8 or 500m"))]
     pub ingest_cpu: Option<Quantity>,
     /// Memory of all recorders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "quantity")]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("ingestMemory is an amount of Kubernetes above zero, as in 8Gi"))]
     pub ingest_memory: Option<Quantity>,
 }
 
-/// How a tenant's recorders run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Ingest {
-    /// What waits on disk for the store.
-    pub spool: Spool,
-    /// The most cameras of one pod.
-    #[schemars(range(min = 1, max = 1000))]
-    pub cameras_per_shard: u32,
-    /// Cameras are local to a site: on which nodes their recorders run.
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints that the recorders tolerate.
-    #[schemars(length(max = 16))]
-    pub tolerations: Vec<Toleration>,
-    /// Requests and limits of a recorder.
-    pub resources: ResourceRequirements,
-    /// The recorders' priority class.
-    #[schemars(length(max = 253))]
-    pub priority_class_name: String,
-    /// Secrets to pull the image with, in the tenant's namespace.
-    #[schemars(length(max = 8))]
-    pub image_pull_secrets: Vec<LocalRef>,
-    /// How long a stopping recorder may take to empty its spool.
-    #[schemars(range(min = 5, max = 3600))]
-    pub drain_seconds: u32,
-}
-
-impl Default for Ingest {
-    fn default() -> Self {
-        Self {
-            spool: Spool::default(),
-            cameras_per_shard: 100,
-            node_selector: BTreeMap::new(),
-            tolerations: Vec::new(),
-            resources: ResourceRequirements::default(),
-            priority_class_name: String::new(),
-            image_pull_secrets: Vec::new(),
-            drain_seconds: 300,
-        }
-    }
-}
-
-/// What waits on disk for the store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Spool {
-    /// The most bytes.
-    pub size: Amount,
-    /// The longest wait; also how long a silent recorder keeps an epoch's key alive.
-    pub max_age: Span,
-}
-
-impl Default for Spool {
-    fn default() -> Self {
-        let size = Amount::try_from("2Gi".to_owned()).unwrap_or_else(|_| unreachable!("2Gi is an amount"));
-        Self { size, max_age: Span::hours(1) }
-    }
+fn quantity(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "minLength": 1, "maxLength": 32})
 }
 
 /// What becomes of the footage when the Tenant is deleted.

@@ -1,0 +1,35 @@
+//! The reasons of the policies.
+
+use super::{Reason, reasons, vault};
+
+pub(super) const RETENTION: &[&[Reason]] = &[
+    reasons! {
+        Ready True InForce "Cameras that name this policy are recorded under it." "";
+        Ready False Draining "The policy is deleted and goes when its last footage and key are gone." "Give Cameras that still name it another policy. Where no Tenant has the namespace any more, create it again.";
+        Ready False StoreUnavailable "The retention job has no usable store: a Secret is missing, or the store's settings are wrong." "Correct what the message names; until then nothing is deleted.";
+        Ready False JobRefused "The API server does not take the retention job's CronJob." "Correct spec.schedule.";
+        Ready Unknown NoTenant "No Tenant has this namespace yet." "Create one.";
+    },
+    vault!(Ready),
+    reasons! {
+        RunSucceeded True Done "The last run deleted all that was due." "";
+        RunSucceeded Unknown NoRunYet "The retention job has not run yet." "Wait for spec.schedule.";
+        RunSucceeded False RunFailed "The last run ended without a word." "Read its pod's log, or wait for the next run.";
+        RunSucceeded False NotOurPolicy "The run found another policy under the name than the one that it was made for." "Wait for the next run; nothing was deleted.";
+        RunSucceeded False PolicyUnreadable "The run could not read the policy." "Read the message; nothing was deleted.";
+        RunSucceeded False ClocksDisagree "The clocks of the job, the API server and the store differ by over five minutes." "Set the wrong clock right; nothing was deleted.";
+        RunSucceeded False StoreFailed "The store did not answer, or refused." "Allow the retention credential to list, get and delete under footage/, streams/ and holds/.";
+        RunSucceeded False ObjectsRemain "Some objects that are due could not be deleted." "See status.overdueObjects and the message.";
+        RunSucceeded False KeysRemain "Some keys that are due could not be destroyed." "See KeyDestroyed and Vault's policies.";
+        RunSucceeded False Misconfigured "The job was started with settings that it does not take." "Read the message: the operator and the job may be of different versions.";
+        RunSucceeded False OutOfTime "The run came to its time limit; the next one goes on." "Run it more often (spec.schedule) if this lasts.";
+        KeyDestroyed True Destroyed "Every key that came due is destroyed, or named for the next run." "";
+        KeyDestroyed Unknown NothingDue "No key of this policy has come due yet." "";
+        KeyDestroyed False StoreUnavailable "Which keys are due cannot be told without the store." "See the Tenant's StorageReady.";
+    },
+    vault!(KeyDestroyed),
+];
+
+pub(super) const SHARING: &[&[Reason]] = &[reasons! {
+    Ready True InForce "Segments recorded from now on carry this policy's digest." "";
+}];

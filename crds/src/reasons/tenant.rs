@@ -1,0 +1,43 @@
+//! The reasons of a Tenant.
+
+use super::{Reason, reasons, vault};
+
+pub(super) const REASONS: &[&[Reason]] = &[
+    reasons! {
+        Ready True Active "Cameras of this tenant are recorded." "";
+        Ready False Suspended "spec.suspend is true: nothing is recorded, retention goes on." "Set spec.suspend to false to record again.";
+        Ready False NamespaceTaken "The namespace is another tenant's or the cluster's own." "Create another Tenant with another namespace.";
+        Ready False NamespaceNotOurs "The namespace exists and has not consented to become the tenant's." "kubectl annotate namespace NAMESPACE camerafleet.io/adopt=TENANT, if it shall be.";
+        Ready False NamespaceTerminating "The namespace is being deleted." "Wait; the tenant follows when it is gone.";
+        Ready False BucketMissing "The store has no such bucket." "Create it, or correct spec.storage.s3.endpoint.";
+        Ready False CredentialsRefused "The store does not take a role's credential." "Correct the Secret that the message names, in the operator's namespace.";
+        Ready False StoreUnreachable "The store does not answer." "Check spec.storage.s3.endpoint, its certificate and the network to it.";
+        Ready False StoreMisconfigured "The store's settings cannot even be tried." "Check spec.storage.s3 and the CA bundle.";
+        Ready False ClockSkewed "The store's clock and the operator's differ too much for a signature." "Synchronise them.";
+        Ready False CredentialsMissing "A Secret of the store is missing or lacks a field." "Create it in the operator's namespace: the message names Secret and field.";
+    },
+    vault!(Ready),
+    reasons! {
+        NamespaceReady True Bound "The namespace is the tenant's." "";
+        NamespaceReady False NamespaceTaken "As for Ready." "";
+        NamespaceReady False NamespaceNotOurs "As for Ready." "";
+        NamespaceReady False NamespaceTerminating "As for Ready." "";
+        VaultReady True Mounted "Vault holds the tenant's keys." "";
+        VaultReady Unknown NamespaceNotReady "Vault is asked when the namespace is the tenant's." "See NamespaceReady.";
+    },
+    vault!(VaultReady),
+    reasons! {
+        StorageReady True Reachable "The store takes each role's credential." "";
+        StorageReady False BucketMissing "As for Ready." "";
+        StorageReady False CredentialsRefused "As for Ready." "";
+        StorageReady False StoreUnreachable "As for Ready." "";
+        StorageReady False StoreMisconfigured "As for Ready." "";
+        StorageReady False ClockSkewed "As for Ready." "";
+        StorageReady False CredentialsMissing "As for Ready." "";
+        AdmissionEnforced True Enforced "Every admission policy refuses what it must refuse." "";
+        AdmissionEnforced False NotEnforced "An admission policy is missing, changed or not in force; nothing is authorised." "Install the chart camerafleet-crds of the operator's version, with operator.namespace and operator.serviceAccount as the message says.";
+        AdmissionEnforced Unknown NotProved "The operator has not proved the admission policies yet; nothing is authorised until it has." "Wait a moment.";
+        EgressBroad True NotDeclared "The store's addresses are not declared, so that pods may reach any address at its port." "Give storage.s3.egress.cidrs.";
+        EgressBroad False Narrow "Recorders and jobs reach the store at the declared addresses only." "";
+    },
+];

@@ -1,0 +1,32 @@
+//! When a segment is due.
+
+use camerafleet_crds::Span;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::layout::{Epoch, SegmentName};
+
+/// From when on a segment's time counts: the later of the end that its name claims and the moment at which the
+/// store took it. A recorder's clock that is behind, or a name that claims an earlier end, deletes nothing early.
+pub fn counts_from(name: &SegmentName, last_modified: Timestamp) -> Timestamp {
+    let end = Timestamp::from_millisecond(name.end_ms()).unwrap_or(Timestamp::MAX);
+    end.max(last_modified)
+}
+
+/// When something whose time counts from `from` is due.
+pub fn due_at(from: Timestamp, keep_for: Span) -> Timestamp {
+    i64::try_from(keep_for.as_secs())
+        .ok()
+        .and_then(|seconds| from.checked_add(SignedDuration::from_secs(seconds)).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// Whether a segment is due.
+pub fn is_due(name: &SegmentName, last_modified: Timestamp, keep_for: Span, now: Timestamp) -> bool {
+    due_at(counts_from(name, last_modified), keep_for) <= now
+}
+
+/// Whether an epoch can hold a segment that is due: the store takes none before the epoch begins. Only saves
+/// listing the others.
+pub fn may_hold_due(epoch: &Epoch, keep_for: Span, now: Timestamp) -> bool {
+    due_at(epoch.start(), keep_for) <= now
+}

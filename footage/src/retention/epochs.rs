@@ -1,0 +1,122 @@
+//! When an epoch is closed, and when its key goes.
+
+use std::collections::BTreeSet;
+
+use camerafleet_crds::Span;
+use jiff::Timestamp;
+
+use super::due_at;
+use crate::{
+    ids::PolicyId,
+    layout::{Epoch, epoch_key_name, parse_epoch_key_name},
+    shard::ShardStatus,
+};
+
+/// What one recorder says of the epochs that it still writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorder {
+    /// It does not answer, or not in a way that tells: it counts as pending until its spool gives up.
+    Silent,
+    /// For each of its cameras with something open or waiting for the store: the oldest epoch of it.
+    Pending(Vec<(PolicyId, Epoch)>),
+}
+
+impl Recorder {
+    /// From its answer, if there was one.
+    pub fn of(answer: Option<&ShardStatus>) -> Self {
+        let Some(answer) = answer else { return Self::Silent };
+        let names = answer.cameras.values().filter_map(|camera| camera.oldest_pending_epoch.as_deref());
+        let pending: Result<Vec<_>, _> = names.map(parse_epoch_key_name).collect();
+        match pending {
+            // Something waits on its disk that none of its cameras accounts for.
+            Ok(pending) if pending.is_empty() && answer.spool_bytes > 0 => Self::Silent,
+            Ok(pending) => Self::Pending(pending),
+            Err(_) => Self::Silent,
+        }
+    }
+
+    /// Whether it may still write under the epoch's key; `given_up` says that its spool no longer holds
+    /// anything that was sealed in time.
+    fn may_write(&self, policy: &PolicyId, epoch: &Epoch, given_up: bool) -> bool {
+        match self {
+            Self::Silent => !given_up,
+            Self::Pending(oldest) => oldest.iter().any(|(of, oldest)| {
+                // A camera names its oldest epoch only: any later one may wait behind it. Under another
+                // policy, as after a change of policies, that ends with the spool's patience.
+                oldest.start() <= epoch.start() && (of == policy || !given_up)
+            }),
+        }
+    }
+}
+
+/// Who may still use an epoch's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochUse {
+    /// The names of the keys that some recorder's configuration lists.
+    pub listed: BTreeSet<String>,
+    /// Every recorder of the tenant that runs.
+    pub recorders: Vec<Recorder>,
+    /// After this a recorder gives up what it could not store.
+    pub max_age: Span,
+}
+
+/// Why an epoch is not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InUse {
+    /// It is not over, or has not begun.
+    NotOver,
+    /// A recorder's configuration lists its key.
+    Listed,
+    /// A recorder has, or may have, a segment of it that is open or waits for the store.
+    Pending,
+}
+
+/// What is to be done with an epoch's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shred {
+    /// Destroy it.
+    Destroy,
+    /// Not before this moment.
+    Wait(Timestamp),
+    /// Not while this is so.
+    InUse(InUse),
+}
+
+/// Why the epoch is not closed; none if it is.
+pub fn still_open(policy: &PolicyId, epoch: &Epoch, used: &EpochUse, now: Timestamp) -> Option<InUse> {
+    if now < epoch.end() {
+        return Some(InUse::NotOver);
+    }
+    if used.listed.contains(&epoch_key_name(policy, epoch)) {
+        return Some(InUse::Listed);
+    }
+    let given_up = due_at(epoch.end(), used.max_age) <= now;
+    let pending = used.recorders.iter().any(|recorder| recorder.may_write(policy, epoch, given_up));
+    pending.then_some(InUse::Pending)
+}
+
+/// When the key of a closed epoch is due: the time of its newest segment counts, and never from before the
+/// epoch's end. So it makes no difference whether what is due was deleted before or after someone looked.
+pub fn key_due_at(epoch: &Epoch, newest: Option<Timestamp>, keep_for: Span) -> Timestamp {
+    due_at(newest.unwrap_or(epoch.end()).max(epoch.end()), keep_for)
+}
+
+/// Decides on an epoch's key. `newest` is the newest segment's [`super::counts_from`] among those that are
+/// stored, due ones included; that some of them could not be deleted keeps no key alive.
+pub fn shred(
+    policy: &PolicyId,
+    epoch: &Epoch,
+    used: &EpochUse,
+    newest: Option<Timestamp>,
+    keep_for: Span,
+    now: Timestamp,
+) -> Shred {
+    let due = key_due_at(epoch, newest, keep_for);
+    if now < due {
+        return Shred::Wait(due);
+    }
+    match still_open(policy, epoch, used, now) {
+        Some(why) => Shred::InUse(why),
+        None => Shred::Destroy,
+    }
+}

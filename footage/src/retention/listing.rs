@@ -1,0 +1,120 @@
+//! Looking into the store, page by page: no listing is held in memory.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use jiff::Timestamp;
+use object_store::{ObjectMeta, ObjectStore, path::Path};
+
+use super::counts_from;
+use crate::{
+    ids::{PolicyId, TenantId},
+    layout::{Epoch, SegmentName, epoch_prefix, policy_prefix},
+};
+
+/// Whose footage is looked at, and below which folder of the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The folder.
+    pub prefix: String,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The policy that it was recorded under.
+    pub policy: PolicyId,
+}
+
+/// An object in an epoch's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A segment.
+    Segment(Box<Stored>),
+    /// No recorder's: it is left alone, whatever it is.
+    Foreign,
+}
+
+/// A segment as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its key.
+    pub path: Path,
+    /// What the key says.
+    pub name: SegmentName,
+    /// Bytes.
+    pub size: u64,
+    /// When the store took it.
+    pub last_modified: Timestamp,
+}
+
+impl Place {
+    /// The policy's epochs that have objects, oldest first, and how many names beside them are no epoch's.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn epochs(&self, store: &dyn ObjectStore) -> object_store::Result<(BTreeSet<Epoch>, u64)> {
+        let folder = path(&policy_prefix(&self.prefix, &self.tenant, &self.policy))?;
+        let list = store.list_with_delimiter(Some(&folder)).await?;
+        let mut epochs = BTreeSet::new();
+        let mut foreign = list.objects.len() as u64;
+        for folder in list.common_prefixes {
+            match folder.filename().and_then(|name| name.parse().ok()) {
+                Some(epoch) => _ = epochs.insert(epoch),
+                None => foreign += 1,
+            }
+        }
+        Ok((epochs, foreign))
+    }
+
+    /// What lies in an epoch's folder.
+    pub fn objects(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+    ) -> BoxStream<'static, object_store::Result<Found>> {
+        let folder = match path(&epoch_prefix(&self.prefix, &self.tenant, &self.policy, epoch)) {
+            Ok(folder) => folder,
+            Err(error) => return futures::stream::once(async { Err(error) }).boxed(),
+        };
+        let (place, epoch) = (self.clone(), *epoch);
+        store.list(Some(&folder)).map_ok(move |object| place.read(&epoch, object)).boxed()
+    }
+
+    fn read(&self, epoch: &Epoch, object: ObjectMeta) -> Found {
+        let name = SegmentName::parse(&self.prefix, object.location.as_ref()).ok();
+        // A listing by prefix gives no other; what is deleted is never taken on trust.
+        let ours = name
+            .filter(|name| name.tenant == self.tenant && name.policy == self.policy && name.epoch == *epoch);
+        let last_modified = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
+        match (ours, last_modified) {
+            (Some(name), Some(last_modified)) => Found::Segment(Box::new(Stored {
+                path: object.location,
+                name,
+                size: object.size,
+                last_modified,
+            })),
+            _ => Found::Foreign,
+        }
+    }
+
+    /// From when on the newest segment's time counts; none if there is no segment.
+    ///
+    /// # Errors
+    /// What the store says: then nothing is known.
+    pub async fn newest(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+    ) -> object_store::Result<Option<Timestamp>> {
+        self.objects(store, epoch)
+            .try_fold(None, |newest: Option<Timestamp>, found| async move {
+                Ok(match found {
+                    Found::Segment(s) => newest.max(Some(counts_from(&s.name, s.last_modified))),
+                    Found::Foreign => newest,
+                })
+            })
+            .await
+    }
+}
+
+fn path(folder: &str) -> object_store::Result<Path> {
+    Path::parse(folder).map_err(|source| object_store::Error::InvalidPath { source })
+}

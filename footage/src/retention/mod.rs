@@ -1,0 +1,27 @@
+//! When footage and its keys come due: one set of rules, which the operator and the retention job each apply
+//! to what they read themselves.
+//!
+//! The rules are pure and get the clock passed in. [`listing`] is how both look into the store.
+
+mod due;
+mod epochs;
+pub mod listing;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use due::{counts_from, due_at, is_due, may_hold_due};
+pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};
+pub use run::{JobConfig, Outcome, RunSummary, VaultAccess};
+
+use crate::{ids::PolicyId, ids::TenantId, layout::tenant_prefix};
+
+/// By how much the job's clock may differ from the API server's and the store's.
+pub const CLOCK_TOLERANCE_SECONDS: u64 = 300;
+/// The ConfigMap's key with the job's [`JobConfig`].
+pub const CONFIG_KEY: &str = "retention.json";
+
+/// Where a run's report lies: `<prefix>/<tenant>/reports/retention/<policy>/<run>.json`.
+pub fn report_key(prefix: &str, tenant: &TenantId, policy: &PolicyId, run: &str) -> String {
+    format!("{}reports/retention/{policy}/{run}.json", tenant_prefix(prefix, tenant))
+}

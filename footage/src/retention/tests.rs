@@ -1,0 +1,219 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use camerafleet_crds::Span;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    ids::{CameraId, PolicyId, StreamId, TenantId},
+    layout::{Epoch, SegmentName, Tracks, epoch_key_name},
+    shard::{CameraState, CameraStatus, Recorder as Incarnation, ShardStatus, StoreState},
+};
+
+const BASE: i64 = 1_795_611_600;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(BASE + second).unwrap()
+}
+
+fn policy(id: &str) -> PolicyId {
+    PolicyId::parse(id).unwrap()
+}
+
+/// The minute that begins at `second`.
+fn minute(second: i64) -> Epoch {
+    Epoch::containing(at(second), 60)
+}
+
+fn segment(start: i64, seconds: u64) -> SegmentName {
+    SegmentName {
+        tenant: TenantId::parse("t-1").unwrap(),
+        policy: policy("p-1"),
+        epoch: minute(start),
+        camera: CameraId::parse("c-1").unwrap(),
+        hour: crate::layout::Hour::containing(at(start)),
+        start_ms: at(start).as_millisecond(),
+        duration_ms: seconds * 1_000,
+        stream: StreamId::from_bytes([7; 16]),
+        sequence: 1,
+        tracks: Tracks::Video,
+    }
+}
+
+fn nobody() -> EpochUse {
+    EpochUse { listed: BTreeSet::new(), recorders: Vec::new(), max_age: Span::minutes(1) }
+}
+
+fn pending(names: &[(&str, i64)]) -> Recorder {
+    Recorder::Pending(names.iter().map(|(p, start)| (policy(p), minute(*start))).collect())
+}
+
+#[test]
+fn a_segment_is_due_from_the_later_of_its_end_and_its_arrival() {
+    // start, length, stored at, kept for, due at
+    let cases = [(0, 10, 11, 180, 191), (0, 60, 20, 180, 240), (0, 10, 3_600, 60, 3_660), (-9, 9, 0, 60, 60)];
+    for (start, seconds, stored, kept, due) in cases {
+        let name = segment(start, seconds);
+        let keep_for = Span::seconds(kept);
+        assert!(!is_due(&name, at(stored), keep_for, at(due) - SignedDuration::from_millis(1)), "{start}");
+        assert!(is_due(&name, at(stored), keep_for, at(due)), "{start}");
+    }
+}
+
+#[test]
+fn a_time_beyond_what_can_be_written_is_never_due() {
+    assert_eq!(due_at(Timestamp::MAX, Span::seconds(1)), Timestamp::MAX);
+    assert!(!is_due(&segment(0, 1), at(0), Span::seconds(u64::MAX), at(1_000_000)));
+}
+
+#[test]
+fn an_epoch_is_open_while_anyone_may_write_under_its_key() {
+    let epoch = minute(0);
+    let listed = BTreeSet::from([epoch_key_name(&policy("p-1"), &epoch)]);
+    let with = |recorders: Vec<Recorder>| EpochUse { recorders, ..nobody() };
+    let cases: Vec<(&str, EpochUse, i64, Option<InUse>)> = vec![
+        ("it is not over", nobody(), 59, Some(InUse::NotOver)),
+        ("nobody is left", nobody(), 60, None),
+        ("listed", EpochUse { listed, ..nobody() }, 9_999, Some(InUse::Listed)),
+        ("nothing pending", with(vec![pending(&[])]), 60, None),
+        ("pending itself", with(vec![pending(&[("p-1", 0)])]), 9_999, Some(InUse::Pending)),
+        ("behind an older one", with(vec![pending(&[("p-1", -60)])]), 9_999, Some(InUse::Pending)),
+        ("a later one only", with(vec![pending(&[("p-1", 60)])]), 60, None),
+        ("another policy's, older", with(vec![pending(&[("p-2", -60)])]), 119, Some(InUse::Pending)),
+        ("the same, given up", with(vec![pending(&[("p-2", -60)])]), 120, None),
+        ("another policy's, later", with(vec![pending(&[("p-2", 60)])]), 60, None),
+        ("one of two is silent", with(vec![pending(&[]), Recorder::Silent]), 119, Some(InUse::Pending)),
+        ("the same, given up", with(vec![pending(&[]), Recorder::Silent]), 120, None),
+    ];
+    for (name, used, now, expected) in cases {
+        assert_eq!(still_open(&policy("p-1"), &epoch, &used, at(now)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_key_goes_when_its_newest_segment_is_past_and_not_with_the_objects() {
+    let (epoch, keep) = (minute(0), Span::minutes(3));
+    let decide =
+        |newest: Option<i64>, now| shred(&policy("p-1"), &epoch, &nobody(), newest.map(at), keep, at(now));
+    assert_eq!(decide(None, 239), Shred::Wait(at(240)));
+    assert_eq!(decide(None, 240), Shred::Destroy);
+    assert_eq!(decide(Some(10), 239), Shred::Wait(at(240)), "deleted or not, the same moment");
+    assert_eq!(decide(Some(90), 240), Shred::Wait(at(270)));
+    assert_eq!(decide(Some(90), 270), Shred::Destroy, "still stored, and past its date");
+    assert_eq!(
+        shred(&policy("p-1"), &minute(0), &nobody(), None, Span::seconds(1), at(30)),
+        Shred::Wait(at(61))
+    );
+}
+
+fn answer(names: &[Option<&str>], spool_bytes: u64) -> ShardStatus {
+    let camera = |name: &Option<&str>| CameraStatus {
+        state: CameraState::Recording,
+        message: String::new(),
+        stream: None,
+        recorder: Incarnation {
+            stream: StreamId::from_bytes([1; 16]),
+            public_key: String::new(),
+            last_sequence: None,
+            head: None,
+        },
+        stored: StoreState::Stored,
+        oldest_pending_epoch: name.map(str::to_owned),
+    };
+    let id = |n: usize| CameraId::parse(format!("c-{n}")).unwrap();
+    let cameras: BTreeMap<_, _> = names.iter().enumerate().map(|(n, name)| (id(n), camera(name))).collect();
+    ShardStatus { pod_uid: "u".into(), config_digest: String::new(), draining: false, spool_bytes, cameras }
+}
+
+#[test]
+fn what_a_recorder_does_not_tell_counts_as_pending() {
+    let name = epoch_key_name(&policy("p-1"), &minute(0));
+    assert_eq!(Recorder::of(None), Recorder::Silent);
+    assert_eq!(Recorder::of(Some(&answer(&[None], 0))), pending(&[]));
+    assert_eq!(Recorder::of(Some(&answer(&[None, Some(&name)], 9))), pending(&[("p-1", 0)]));
+    assert_eq!(Recorder::of(Some(&answer(&[None], 9))), Recorder::Silent, "whose are they?");
+    assert_eq!(Recorder::of(Some(&answer(&[Some("epoch-of-tomorrow")], 0))), Recorder::Silent);
+}
+
+#[test]
+fn a_summary_fits_a_termination_message() {
+    let mut summary = RunSummary::started(at(0));
+    summary.message = "x".repeat(1_000);
+    summary.oldest_footage_time = Some(at(0));
+    let text = serde_json::to_string(&summary).unwrap();
+    assert!(text.len() < 4_096, "the kubelet cuts a longer one");
+    assert_eq!(serde_json::from_str::<RunSummary>(&text).unwrap(), summary);
+}
+
+fn recorder() -> impl Strategy<Value = Recorder> {
+    let one = (prop_oneof![Just("p-1"), Just("p-2")], -20..20i64);
+    prop_oneof![
+        Just(Recorder::Silent),
+        prop::collection::vec(one, 0..3).prop_map(|names| {
+            let minutes: Vec<_> = names.into_iter().map(|(p, n)| (p, n * 60)).collect();
+            pending(&minutes)
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn never_early(start in -5_000..5_000i64, seconds in 0..3_600u64, stored in -5_000..9_000i64, kept in 1..9_000u64, now in -5_000..30_000i64) {
+        let name = segment(start, seconds);
+        if is_due(&name, at(stored), Span::seconds(kept), at(now)) {
+            let kept = i64::try_from(kept).unwrap();
+            prop_assert!(now >= stored + kept);
+            prop_assert!(at(now).as_millisecond() >= name.end_ms() + kept * 1_000);
+        }
+    }
+
+    #[test]
+    fn an_epoch_that_is_not_visited_holds_nothing_due(second in -5_000..5_000i64, length in 1..9_000u64, late in 0..9_000i64, kept in 1..9_000u64, now in -5_000..30_000i64) {
+        let epoch = Epoch::containing(at(second), length);
+        let mut name = segment(second, 1);
+        name.epoch = epoch;
+        // The store takes a segment after its epoch began.
+        let stored = epoch.start() + SignedDuration::from_secs(late);
+        let due = is_due(&name, stored, Span::seconds(kept), at(now));
+        prop_assert!(!due || may_hold_due(&epoch, Span::seconds(kept), at(now)));
+    }
+
+    #[test]
+    fn a_key_in_use_is_never_destroyed(
+        minutes in -20..20i64,
+        listed in prop::collection::btree_set(-20..20i64, 0..6),
+        recorders in prop::collection::vec(recorder(), 0..4),
+        max_age in 1..3_600u64,
+        newest in prop::option::of(-5_000..5_000i64),
+        kept in 1..3_600u64,
+        now in -5_000..9_000i64,
+    ) {
+        let (policy, epoch) = (policy("p-1"), minute(minutes * 60));
+        let used = EpochUse {
+            listed: listed.iter().map(|n| epoch_key_name(&policy, &minute(n * 60))).collect(),
+            recorders,
+            max_age: Span::seconds(max_age),
+        };
+        let keep_for = Span::seconds(kept);
+        let decided = shred(&policy, &epoch, &used, newest.map(at), keep_for, at(now));
+        if decided != Shred::Destroy {
+            return Ok(());
+        }
+        // Neither the present epoch's nor a future one's.
+        prop_assert!(epoch.end() <= at(now));
+        // Not while a recorder is told to use it.
+        prop_assert!(!used.listed.contains(&epoch_key_name(&policy, &epoch)));
+        // Not before the newest segment and the epoch's own end are past their date.
+        prop_assert!(due_at(epoch.end(), keep_for) <= at(now));
+        prop_assert!(newest.is_none_or(|n| due_at(at(n), keep_for) <= at(now)));
+        // Not while a recorder has something of it.
+        let own = |(of, oldest): &(PolicyId, Epoch)| *of == policy && oldest.start() <= epoch.start();
+        for recorder in &used.recorders {
+            match recorder {
+                Recorder::Silent => prop_assert!(due_at(epoch.end(), used.max_age) <= at(now)),
+                Recorder::Pending(oldest) => prop_assert!(!oldest.iter().any(own)),
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The RetentionPolicy, read when it counts: an outdated one would delete what its owner just decided to keep.
+
+use std::future::Future;
+
+use camerafleet_crds::{DestroyIntent, ID_ANNOTATION, RetentionPolicy, Span};
+use jiff::Timestamp;
+use kube::{Client, Resource, ResourceExt, client::Body, core::params::GetParams};
+
+use super::{CALL_TIMEOUT, Job, JobError, clock};
+
+/// What the API server answers.
+pub struct Answer {
+    /// The object, if there is one.
+    pub policy: Option<RetentionPolicy>,
+    /// The server's clock.
+    pub date: Option<Timestamp>,
+}
+
+/// Where the policy is read.
+pub trait PolicySource: Sync {
+    /// Reads it now.
+    fn read(&self) -> impl Future<Output = Result<Answer, JobError>> + Send;
+}
+
+/// The API server.
+pub struct KubePolicy {
+    client: Client,
+    namespace: String,
+    name: String,
+}
+
+impl KubePolicy {
+    /// Of a policy by name.
+    pub fn new(client: Client, namespace: String, name: String) -> Self {
+        Self { client, namespace, name }
+    }
+
+    async fn ask(&self) -> Result<Answer, String> {
+        let url = RetentionPolicy::url_path(&(), Some(&self.namespace));
+        let request = kube::core::Request::new(url).get(&self.name, &GetParams::default());
+        let request = request.map_err(|e| e.to_string())?;
+        // Not `Api::get`: the answer's Date is wanted, too.
+        let response = self.client.send(request.map(Body::from)).await.map_err(|e| e.to_string())?;
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+        let date = date.and_then(clock::http_date);
+        match response.status().as_u16() {
+            200 => {
+                let body = response.into_body().collect_bytes().await.map_err(|e| e.to_string())?;
+                let policy = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
+                Ok(Answer { policy: Some(policy), date })
+            }
+            404 => Ok(Answer { policy: None, date }),
+            status => Err(format!("it answered {status}")),
+        }
+    }
+}
+
+impl PolicySource for KubePolicy {
+    async fn read(&self) -> Result<Answer, JobError> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.ask()).await {
+            Ok(answer) => answer.map_err(|why| JobError::Policy { why }),
+            Err(_) => Err(JobError::Policy { why: "it did not answer in time".to_owned() }),
+        }
+    }
+}
+
+/// What the policy says, after it was found to be the one that the job was made for, by a server that agrees
+/// on the time.
+pub(super) struct Checked {
+    /// For how long footage is kept.
+    pub keep_for: Span,
+    /// The keys to destroy.
+    pub intents: Vec<DestroyIntent>,
+}
+
+impl Checked {
+    /// Reads it now.
+    pub async fn read<P: PolicySource>(job: &Job<P>) -> Result<Self, JobError> {
+        let answer = job.policy.read().await?;
+        const WHOSE: &str = "the API server's clock";
+        let date = answer.date.ok_or_else(|| JobError::NoClock {
+            whose: "the API server",
+            why: "its answer has no Date".to_owned(),
+        })?;
+        clock::check(WHOSE, (job.now)(), date)?;
+        let config = &job.config;
+        let ours = |policy: &RetentionPolicy| {
+            policy.uid().as_deref() == Some(config.policy_uid.as_str())
+                && policy.annotations().get(ID_ANNOTATION).map(String::as_str) == Some(config.policy.as_str())
+        };
+        let policy = answer.policy.filter(ours).ok_or(JobError::NotOurPolicy)?;
+        Ok(Self {
+            keep_for: policy.spec.keep_for,
+            intents: policy.status.map(|status| status.destroy_intents).unwrap_or_default(),
+        })
+    }
+}

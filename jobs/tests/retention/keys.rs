@@ -1,0 +1,154 @@
+//! Which keys are destroyed, and what that means.
+
+use std::{
+    io::{Read as _, Write as _},
+    sync::{Arc, atomic::AtomicUsize},
+};
+
+use camerafleet_footage::{
+    custody::{self, CustodyError},
+    ids::{CameraId, TenantId},
+    layout::{Epoch, Tracks, camera_key_name, epoch_key_name},
+    retention::Outcome,
+    seal::{PublicKey, RecorderStream, SealedHeader, SegmentExpectation, SegmentPolicy, open},
+    vault::{Vault, VaultError},
+};
+use jobs::retention::{Keys, run};
+
+use crate::{
+    bao::Bao,
+    support::{Fault, Faulty, MOUNT, PREFIX, Policy, S3, TENANT, ago, epoch, job, policy_id, segment},
+};
+
+/// The retention role's own policy, for a token that stands for its ServiceAccount in this namespace.
+const HCL: &str = include_str!("../../../operator/src/vault_setup/policies/retention.hcl");
+const NAMESPACE: &str = "{{identity.entity.aliases.@AUTH_ACCESSOR@.metadata.service_account_namespace}}";
+
+async fn retention_role(bao: &Bao) -> Vault {
+    let hcl = HCL.replace(NAMESPACE, "elm-street").replace("@MOUNT_PREFIX@", "camerafleet");
+    bao.with_token(&bao.token_with_policy("retention", &hcl).await)
+}
+
+fn key(epoch: &Epoch) -> String {
+    epoch_key_name(&policy_id(), epoch)
+}
+
+#[tokio::test]
+async fn only_keys_that_are_named_and_due_are_destroyed() {
+    let (s3, bao) = (S3::start(), Bao::start().await);
+    let root = bao.root();
+    root.ensure_transit_mount(MOUNT).await.unwrap();
+    let [due, unnamed, late, forbidden, present, emptied] = [9, 8, 7, 6, 0, 10].map(epoch);
+    let names = [&due, &unnamed, &late, &forbidden, &present, &emptied].map(key);
+    let [due_key, unnamed_key, late_key, forbidden_key, present_key, emptied_key] = names.each_ref();
+    let others = ["camera-c-1".to_owned(), "epoch-p-2-20200101T000000Z-60".to_owned()];
+    for name in names.iter().chain(&others) {
+        root.create_key(MOUNT, name).await.unwrap();
+        if name != forbidden_key {
+            root.allow_deletion(MOUNT, name).await.unwrap();
+        }
+    }
+    for epoch in [due, unnamed, forbidden] {
+        s3.put(&segment("p-1", epoch, "c-1", 0).key(PREFIX), b"sealed", ago(300));
+    }
+    s3.put(&segment("p-1", late, "c-1", 0).key(PREFIX), b"sealed", ago(10));
+
+    let policy = Policy::new("1h");
+    let named = [due_key, late_key, forbidden_key, present_key, emptied_key, &others[0], &others[1]];
+    policy.intend(&named.map(String::as_str));
+    let session = Keys::Session(retention_role(&bao).await);
+    let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
+
+    let mut left = root.list_keys(MOUNT).await.unwrap();
+    left.sort();
+    let mut expected =
+        [unnamed_key, late_key, forbidden_key, present_key, &others[0], &others[1]].map(Clone::clone);
+    expected.sort();
+    assert_eq!(left, expected);
+    assert_eq!((report.summary.outcome, report.summary.destroyed_keys), (Outcome::Done, 2), "{report:?}");
+    assert_eq!(
+        report.not_allowed.as_slice(),
+        std::slice::from_ref(forbidden_key),
+        "the operator's word is still to come"
+    );
+
+    // A key that is gone already is done, and the next run does the rest.
+    root.allow_deletion(MOUNT, forbidden_key).await.unwrap();
+    policy.intend(&[due_key, forbidden_key]);
+    let session = Keys::Session(retention_role(&bao).await);
+    let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
+    assert_eq!(report.summary.outcome, Outcome::Done, "{report:?}");
+    assert!(!root.list_keys(MOUNT).await.unwrap().contains(forbidden_key));
+}
+
+#[tokio::test]
+async fn objects_that_cannot_be_deleted_keep_no_key_alive() {
+    let (s3, bao) = (S3::start(), Bao::start().await);
+    let root = bao.root();
+    root.ensure_transit_mount(MOUNT).await.unwrap();
+    let name = key(&epoch(5));
+    root.create_key(MOUNT, &name).await.unwrap();
+    root.allow_deletion(MOUNT, &name).await.unwrap();
+    s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(300));
+    let policy = Policy::new("1h");
+    policy.intend(&[&name]);
+    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, deletes: AtomicUsize::new(0) };
+    let session = Keys::Session(retention_role(&bao).await);
+    let report = run(&job(&s3, Arc::new(refuses), &policy, Some(session))).await;
+    assert_eq!(root.list_keys(MOUNT).await.unwrap(), [""; 0], "{report:?}");
+    assert_eq!(report.summary.outcome, Outcome::Incomplete);
+    assert_eq!((report.summary.overdue_objects, report.summary.destroyed_keys), (1, 1));
+}
+
+#[tokio::test]
+async fn a_vault_that_is_away_keeps_no_object() {
+    let s3 = S3::start();
+    s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(300));
+    let policy = Policy::new("1h");
+    policy.intend(&[&key(&epoch(5))]);
+    let report = run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
+    assert_eq!(report.summary.outcome, Outcome::Incomplete, "{report:?}");
+    assert_eq!(report.summary.deleted_objects, 1);
+}
+
+#[tokio::test]
+async fn a_saved_copy_does_not_open_after_its_key_is_destroyed() {
+    let (s3, bao) = (S3::start(), Bao::start().await);
+    let root = bao.root();
+    root.ensure_transit_mount(MOUNT).await.unwrap();
+    let (tenant, camera) = (TenantId::parse(TENANT).unwrap(), CameraId::parse("c-1").unwrap());
+    let of = epoch(5);
+    let camera_key = camera_key_name(&camera);
+    let camera_pem = root.create_key(MOUNT, &camera_key).await.unwrap();
+    let epoch_pem = root.create_key(MOUNT, &key(&of)).await.unwrap();
+    let segment_policy = SegmentPolicy {
+        retention_policy: policy_id(),
+        epoch: of,
+        epoch_key: PublicKey::from_pem(&key(&of), &epoch_pem).unwrap(),
+        camera_key: PublicKey::from_pem(&camera_key, &camera_pem).unwrap(),
+        sharing_policy: [0; 32],
+    };
+    let mut stream = RecorderStream::new(tenant.clone(), camera.clone()).unwrap();
+    let mut writer = stream.open(&segment_policy, of.start(), Tracks::Video, Vec::new()).unwrap();
+    writer.write_all(b"a frame").unwrap();
+    let (finished, copy) = stream.finish(writer, of.start().as_millisecond(), 60_000).unwrap();
+    s3.put(&finished.name.key(PREFIX), &copy, ago(250));
+
+    let header = SealedHeader::parse(&copy).unwrap();
+    let (window, share) = custody::unwrap(&root, MOUNT, &header).await.unwrap();
+    let expected = SegmentExpectation { tenant, camera, stream_key: None };
+    let mut media = Vec::new();
+    open(copy.as_slice(), &expected, window, share).unwrap().read_to_end(&mut media).unwrap();
+    assert_eq!(media, b"a frame", "before, the copy opens");
+
+    let policy = Policy::new("1h");
+    policy.intend(&[&key(&of)]);
+    root.allow_deletion(MOUNT, &key(&of)).await.unwrap();
+    let session = Keys::Session(retention_role(&bao).await);
+    let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
+    assert_eq!((report.summary.deleted_objects, report.summary.destroyed_keys), (1, 1), "{report:?}");
+    assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
+    let gone = custody::unwrap(&root, MOUNT, &header).await;
+    assert!(matches!(gone, Err(CustodyError::Vault(VaultError::NoSuchKey { name, .. })) if name == key(&of)));
+}

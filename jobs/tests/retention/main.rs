@@ -1,0 +1,10 @@
+//! The retention job against a real S3 server and a real OpenBao server.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../../footage/tests/bao/mod.rs"]
+mod bao;
+mod keys;
+mod objects;
+mod refusals;
+mod support;

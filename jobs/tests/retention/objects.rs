@@ -1,0 +1,118 @@
+//! What is deleted and what is not.
+
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use camerafleet_footage::retention::Outcome;
+use jiff::Timestamp;
+use jobs::retention::{Report, run};
+
+use crate::support::{Fault, Faulty, PREFIX, Policy, S3, ago, epoch, job, segment};
+
+#[tokio::test]
+async fn what_is_due_goes_and_the_rest_stays() {
+    let s3 = S3::start();
+    let old = epoch(5);
+    let due = [segment("p-1", old, "c-1", 0), segment("p-1", old, "c-1", 1), segment("p-1", old, "c-2", 0)];
+    for name in &due {
+        s3.put(&name.key(PREFIX), b"sealed", ago(200));
+    }
+    let due_in_another_epoch = segment("p-1", epoch(4), "c-1", 0).key(PREFIX);
+    s3.put(&due_in_another_epoch, b"sealed", ago(190));
+    let mut kept = vec![
+        // Its name says that it is due; the store took it just now.
+        segment("p-1", old, "c-1", 2).key(PREFIX),
+        segment("p-1", epoch(0), "c-1", 0).key(PREFIX),
+        segment("p-2", old, "c-1", 0).key(PREFIX),
+        segment("p-1", old, "c-1", 0).key(PREFIX).replace("/t-1/", "/t-2/"),
+    ];
+    s3.put(&kept[0], b"sealed", Timestamp::now());
+    s3.put(&kept[1], b"sealed", Timestamp::now());
+    let epoch_folder = format!("{PREFIX}/t-1/footage/p-1/{old}");
+    let camera_folder = due[0].key(PREFIX).rsplit_once('/').unwrap().0.to_owned();
+    let foreign = [
+        format!("{PREFIX}/t-1/footage/p-1/note"),
+        format!("{PREFIX}/t-1/footage/p-1/tomorrow/x"),
+        format!("{epoch_folder}/readme.txt"),
+        // Almost a segment.
+        format!("{camera_folder}/1-60000-07070707070707070707070707070707-00-v.mp4.age"),
+        // The hour's folder is not the one of the epoch that it lies in, but that is a name as any other.
+        format!("{camera_folder}/segment.mp4.age"),
+    ];
+    kept.extend(foreign.clone());
+    for key in &kept[2..] {
+        s3.put(key, b"other", ago(100_000));
+    }
+    kept.sort();
+
+    let policy = Policy::new("1h");
+    let report = run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(s3.keys(PREFIX).into_iter().filter(|k| !k.contains("/reports/")).collect::<Vec<_>>(), kept);
+    let summary = &report.summary;
+    assert_eq!((summary.outcome, summary.reason.as_str()), (Outcome::Done, "Done"), "{report:?}");
+    assert_eq!((summary.deleted_objects, summary.deleted_bytes), (4, 24));
+    assert_eq!((summary.foreign_objects, summary.overdue_objects), (5, 0));
+    assert_eq!(summary.oldest_footage_time, Some(old.start()));
+    let camera = &report.cameras[&due[0].camera];
+    assert_eq!((camera.deleted_objects, camera.kept_objects), (3, 1), "{report:?}");
+    let stored: Report =
+        serde_json::from_slice(&s3.read("elm/t-1/reports/retention/p-1/retention-p-1-1.json")).unwrap();
+    assert_eq!(stored, report);
+
+    // And again: nothing is left to do.
+    let again = run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(again.summary.deleted_objects, 0);
+    assert_eq!(again.summary.outcome, Outcome::Done);
+}
+
+#[tokio::test]
+async fn a_policy_made_longer_or_shorter_counts_at_once() {
+    let s3 = S3::start();
+    let key = segment("p-1", epoch(5), "c-1", 0).key(PREFIX);
+    s3.put(&key, b"sealed", ago(200));
+    let policy = Policy::new("30d");
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(s3.keys("elm/t-1/footage"), [key]);
+    policy
+        .change(|p| p.spec.keep_for = Policy::new("1h").object.lock().unwrap().take().unwrap().spec.keep_for);
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_is_finished_by_the_next() {
+    const OBJECTS: u64 = 2_300;
+    let s3 = S3::start();
+    for sequence in 0..OBJECTS {
+        s3.put(&segment("p-1", epoch(5), "c-1", sequence).key(PREFIX), b"", ago(200));
+    }
+    let policy = Policy::new("1h");
+    let hangs = Faulty { store: s3.store(), fault: Fault::HangsAfter(1), deletes: AtomicUsize::new(0) };
+    let hanging = job(&s3, Arc::new(hangs), &policy, None);
+    let killed = tokio::time::timeout(Duration::from_secs(15), run(&hanging)).await;
+    assert!(killed.is_err(), "it hangs");
+    assert_eq!(s3.keys("elm/t-1/footage").len(), 1_300);
+
+    let report = run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!((report.summary.outcome, report.summary.deleted_objects), (Outcome::Done, 1_300));
+    assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_deleted_is_told_and_keeps_nothing_else() {
+    let s3 = S3::start();
+    let keys =
+        [segment("p-1", epoch(5), "c-1", 0).key(PREFIX), segment("p-1", epoch(4), "c-1", 0).key(PREFIX)];
+    for key in &keys {
+        s3.put(key, b"sealed", ago(200));
+    }
+    let policy = Policy::new("1h");
+    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, deletes: AtomicUsize::new(0) };
+    let report = run(&job(&s3, Arc::new(refuses), &policy, None)).await;
+    let summary = &report.summary;
+    assert_eq!((summary.outcome, summary.reason.as_str()), (Outcome::Incomplete, "ObjectsRemain"));
+    assert_eq!((summary.overdue_objects, summary.overdue_bytes), (2, 12), "both epochs were tried");
+    assert!(summary.message.contains("bucket locks objects"), "{}", summary.message);
+}

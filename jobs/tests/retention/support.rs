@@ -1,0 +1,306 @@
+//! A real S3 server over a folder, into which objects of any age are put; a policy that answers what a test
+//! says; and a store that fails on purpose.
+
+use std::{
+    fmt, fs,
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use camerafleet_crds::{ID_ANNOTATION, RetentionPolicy, RetentionPolicyStatus};
+use camerafleet_footage::{
+    ids::{CameraId, PolicyId, StreamId, TenantId},
+    layout::{Epoch, Hour, SegmentName, Tracks},
+    retention::{JobConfig, VaultAccess},
+    shard::StoreConfig,
+    store::{self, StoreCredential},
+};
+use futures::{StreamExt as _, stream::BoxStream};
+use jiff::{SignedDuration, Timestamp};
+use jobs::retention::{Answer, Job, JobError, Keys, PolicySource, StoreClock};
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult, path::Path,
+};
+use serde_json::json;
+
+pub const BUCKET: &str = "footage";
+pub const PREFIX: &str = "elm";
+pub const TENANT: &str = "t-1";
+pub const POLICY: &str = "p-1";
+pub const MOUNT: &str = "camerafleet/elm-street";
+
+/// An S3 server over a folder.
+pub struct S3 {
+    folder: tempfile::TempDir,
+    process: Child,
+    port: u16,
+}
+
+impl S3 {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join(BUCKET)).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = Command::new(tool("versitygw"))
+            .args(["--access", "root", "--secret", "rootsecret", "--region", "eu-1", "--port"])
+            .arg(format!("127.0.0.1:{port}"))
+            .arg("posix")
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "versitygw does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self { folder, process, port }
+    }
+
+    pub fn config(&self) -> StoreConfig {
+        StoreConfig {
+            endpoint: format!("http://127.0.0.1:{}", self.port),
+            region: "eu-1".into(),
+            bucket: BUCKET.into(),
+            prefix: PREFIX.into(),
+            path_style: true,
+            ca_bundle: None,
+        }
+    }
+
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        let credential = StoreCredential {
+            access_key_id: "root".to_owned().into(),
+            secret_access_key: "rootsecret".to_owned().into(),
+        };
+        Arc::new(store::s3(&self.config(), &credential, Duration::from_secs(10)).unwrap())
+    }
+
+    /// An object that the store took at `stored`.
+    pub fn put(&self, key: &str, body: &[u8], stored: Timestamp) {
+        let path = self.folder.path().join(BUCKET).join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, body).unwrap();
+        fs::File::options().write(true).open(path).unwrap().set_modified(stored.into()).unwrap();
+    }
+
+    /// All objects' keys below a folder.
+    pub fn keys(&self, folder: &str) -> Vec<String> {
+        let base = self.folder.path().join(BUCKET);
+        let (mut keys, mut folders) = (Vec::new(), vec![base.join(folder)]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    keys.push(path.strip_prefix(&base).unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        keys.sort();
+        keys
+    }
+
+    pub fn read(&self, key: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(BUCKET).join(key)).unwrap()
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn tool(name: &str) -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let path = cache.unwrap_or_else(|| home.join(".cache")).join("camerafleet/tools/bin").join(name);
+    assert!(
+        path.is_file(),
+        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`",
+        path.display()
+    );
+    path
+}
+
+pub fn ago(minutes: i64) -> Timestamp {
+    Timestamp::now() - SignedDuration::from_mins(minutes)
+}
+
+pub fn policy_id() -> PolicyId {
+    PolicyId::parse(POLICY).unwrap()
+}
+
+/// The hour that began so many hours before the present one.
+pub fn epoch(hours_ago: i64) -> Epoch {
+    Epoch::containing(Timestamp::now() - SignedDuration::from_hours(hours_ago), 3_600)
+}
+
+/// A segment of a minute from the epoch's start on.
+pub fn segment(policy: &str, epoch: Epoch, camera: &str, sequence: u64) -> SegmentName {
+    SegmentName {
+        tenant: TenantId::parse(TENANT).unwrap(),
+        policy: PolicyId::parse(policy).unwrap(),
+        epoch,
+        camera: CameraId::parse(camera).unwrap(),
+        hour: Hour::containing(epoch.start()),
+        start_ms: epoch.start().as_millisecond(),
+        duration_ms: 60_000,
+        stream: StreamId::from_bytes([7; 16]),
+        sequence,
+        tracks: Tracks::Video,
+    }
+}
+
+/// The RetentionPolicy of a test.
+#[derive(Clone)]
+pub struct Policy {
+    pub object: Arc<Mutex<Option<RetentionPolicy>>>,
+    pub date: fn() -> Option<Timestamp>,
+}
+
+impl Policy {
+    pub fn new(keep_for: &str) -> Self {
+        let spec = serde_json::from_value(json!({"keepFor": keep_for, "keyEpoch": "1m"})).unwrap();
+        let mut policy = RetentionPolicy::new("short", spec);
+        policy.metadata.uid = Some("uid-1".into());
+        policy.metadata.annotations = Some([(ID_ANNOTATION.to_owned(), POLICY.to_owned())].into());
+        Self { object: Arc::new(Mutex::new(Some(policy))), date: || Some(Timestamp::now()) }
+    }
+
+    /// What the operator names for destruction.
+    pub fn intend(&self, keys: &[&str]) {
+        let at = Timestamp::now();
+        let intents: Vec<_> =
+            keys.iter().map(|key| json!({"key": key, "epochEnd": at, "intendedAt": at})).collect();
+        let status: RetentionPolicyStatus =
+            serde_json::from_value(json!({"destroyIntents": intents})).unwrap();
+        self.change(|policy| policy.status = Some(status));
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut RetentionPolicy)) {
+        change(self.object.lock().unwrap().as_mut().unwrap());
+    }
+}
+
+impl PolicySource for Policy {
+    async fn read(&self) -> Result<Answer, JobError> {
+        Ok(Answer { policy: self.object.lock().unwrap().clone(), date: (self.date)() })
+    }
+}
+
+/// A run with the real clock. Without `vault` nobody may ask for it.
+pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<Keys>) -> Job<Policy> {
+    let config = JobConfig {
+        tenant: TenantId::parse(TENANT).unwrap(),
+        policy: policy_id(),
+        policy_uid: "uid-1".into(),
+        store: s3.config(),
+        vault: VaultAccess {
+            address: "http://127.0.0.1:1".into(),
+            namespace: None,
+            ca_pem: None,
+            auth_mount: "kubernetes".into(),
+            role: "camerafleet-retention".into(),
+            mount: MOUNT.into(),
+        },
+    };
+    Job {
+        store_clock: StoreClock::new(&config.store).unwrap(),
+        config,
+        store,
+        policy: policy.clone(),
+        keys: keys.unwrap_or(Keys::Login { token_file: "/nonexistent".into() }),
+        now: Timestamp::now,
+        run: "retention-p-1-1".into(),
+        time_limit: Duration::from_secs(60),
+    }
+}
+
+/// What a [`Faulty`] store does when it is asked to delete.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// It refuses each object, as for a lock.
+    Refuses,
+    /// It does so many requests and then answers no more.
+    HangsAfter(usize),
+}
+
+/// A store that fails on purpose.
+#[derive(Debug)]
+pub struct Faulty {
+    pub store: Arc<dyn ObjectStore>,
+    pub fault: Fault,
+    pub deletes: AtomicUsize,
+}
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a faulty store")
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Faulty {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, StoreResult<Path>>,
+    ) -> BoxStream<'static, StoreResult<Path>> {
+        let refuse = |path: Path| object_store::Error::Generic {
+            store: "test",
+            source: format!("{path} is locked").into(),
+        };
+        match self.fault {
+            Fault::Refuses => locations.map(move |path| Err(refuse(path?))).boxed(),
+            Fault::HangsAfter(n) if self.deletes.fetch_add(1, Ordering::SeqCst) >= n => {
+                futures::stream::pending().boxed()
+            }
+            Fault::HangsAfter(_) => self.store.delete_stream(locations),
+        }
+    }
+
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> StoreResult<PutResult> {
+        self.store.put_opts(path, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
+        self.store.put_multipart_opts(path, options).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        self.store.get_opts(path, options).await
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        self.store.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+        self.store.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
+        self.store.copy_opts(from, to, options).await
+    }
+}

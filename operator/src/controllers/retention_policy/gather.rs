@@ -1,0 +1,238 @@
+//! All that a policy's plan needs to know.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use camerafleet_crds::{DestroyIntent, RetentionPolicy, Tenant};
+use camerafleet_footage::{
+    ids::{PolicyId, TenantId},
+    layout::{Epoch, parse_epoch_key_name},
+    retention::{
+        EpochUse, Recorder, RunSummary, due_at,
+        listing::{Found, Place},
+    },
+    shard::{CONFIG_KEY, ShardConfig},
+    vault::VaultError,
+};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::{Api, ResourceExt};
+
+use super::{
+    intents::{IntentLog, MAX_INTENTS},
+    resources::POLICY_LABEL,
+    store::{self, TenantStore},
+};
+use crate::{
+    conditions::Verdict, context::Context, controllers::ingest::vault_target, error::Error, identity,
+    kube_api, vault::Target,
+};
+
+/// Looking into the store takes at most this long in one reconciliation.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What selects recorders' pods and configurations.
+const RECORDERS: &str = "camerafleet.io/component=ingest";
+
+/// What was seen.
+pub struct Observed {
+    /// Whose policy it is.
+    pub tenant: Arc<Tenant>,
+    /// The tenant's identity.
+    pub tenant_id: TenantId,
+    /// The policy's.
+    pub policy_id: PolicyId,
+    /// The tenant's store; or why it cannot be used.
+    pub store: Result<TenantStore, Verdict>,
+    /// The tenant's Vault.
+    pub vault: Result<Target, VaultError>,
+    /// The policy's epoch keys in Vault.
+    pub keys: Result<BTreeMap<Epoch, String>, VaultError>,
+    /// Who may still use them.
+    pub used: EpochUse,
+    /// The intents that stand.
+    pub standing: Vec<DestroyIntent>,
+    /// Of the oldest epochs whose keys may be due: their newest segments.
+    pub newest: Listed<BTreeMap<Epoch, Option<Timestamp>>>,
+    /// Whether segments are left; looked at only where that decides something.
+    pub segments_left: Option<Listed<bool>>,
+    /// The job's last run.
+    pub run: Option<Run>,
+}
+
+/// What was found in the store, or a sentence on why nothing is known.
+pub type Listed<T> = Result<T, String>;
+
+/// A finished run of the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// What it said; none if it ended without a word.
+    pub summary: Option<RunSummary>,
+    /// Its pod.
+    pub pod: String,
+}
+
+/// Reads it; none while the namespace is no tenant's.
+pub async fn gather(
+    policy: &RetentionPolicy,
+    log: &IntentLog,
+    context: &Context,
+    now: Timestamp,
+) -> Result<Option<Observed>, Error> {
+    let Some(namespace) = policy.namespace() else { return Ok(None) };
+    let Some((tenant, tenant_id)) = tenant_of(&namespace, context) else { return Ok(None) };
+    let policy_id = identity::of(policy).and_then(|id| PolicyId::parse(id).ok());
+    let Some(policy_id) = policy_id else { return Ok(None) };
+    let store = store::read(&tenant, context).await?;
+    let vault = vault_target(&tenant, context).await;
+    let keys = match &vault {
+        Ok(target) => keys(target, &namespace, &policy_id, context).await,
+        Err(error) => Err(error.clone()),
+    };
+    let mut observed = Observed {
+        used: used(&tenant, &namespace, context).await?,
+        standing: log.standing(policy),
+        newest: Ok(BTreeMap::new()),
+        segments_left: None,
+        run: last_run(&namespace, &policy_id, context),
+        tenant,
+        tenant_id,
+        policy_id,
+        store,
+        vault,
+        keys,
+    };
+    let (newest, left) = match tokio::time::timeout(LISTING_TIMEOUT, look(policy, &observed, now)).await {
+        Ok(found) => found,
+        Err(_) => (Err("it did not answer in time".to_owned()), None),
+    };
+    observed.newest = newest;
+    observed.segments_left = left;
+    Ok(Some(observed))
+}
+
+/// The tenant that has the namespace, once both are bound to each other.
+fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantId)> {
+    let tenant = context.index.tenant_of(namespace)?;
+    let id = identity::of(&*tenant).and_then(|id| TenantId::parse(id).ok())?;
+    let bound = context.index.namespaces.find(|n| n.name_any() == namespace)?;
+    (identity::of(&*bound) == Some(id.as_str())).then_some((tenant, id))
+}
+
+async fn keys(
+    target: &Target,
+    namespace: &str,
+    policy: &PolicyId,
+    context: &Context,
+) -> Result<BTreeMap<Epoch, String>, VaultError> {
+    let vault = context.vault.get(target).await?;
+    let names = match vault.list_keys(&context.vault.mount(namespace)).await {
+        Err(error @ VaultError::Denied { .. }) => {
+            context.vault.forget(target).await;
+            return Err(error);
+        }
+        names => names?,
+    };
+    let ours = names.into_iter().filter_map(|name| {
+        let (of, epoch) = parse_epoch_key_name(&name).ok()?;
+        (of == *policy).then_some((epoch, name))
+    });
+    Ok(ours.collect())
+}
+
+/// Configurations and pods are read now and not from the watches: a key that a recorder may use must not go because
+/// a watch is behind, or not yet begun.
+async fn used(tenant: &Tenant, namespace: &str, context: &Context) -> Result<EpochUse, Error> {
+    let api = Api::<ConfigMap>::namespaced(context.client.clone(), namespace);
+    let mut listed = BTreeSet::new();
+    for map in kube_api::list(&api, RECORDERS).await? {
+        let Some(json) = map.data.as_ref().and_then(|data| data.get(CONFIG_KEY)) else { continue };
+        let config: ShardConfig = serde_json::from_str(json).map_err(|source| Error::Build {
+            doing: format!("read the configuration of the recorder {}", map.name_any()),
+            source,
+        })?;
+        listed.extend(config.epoch_keys.into_values().flatten().map(|epoch| epoch.key.name));
+    }
+    let answers = context.answers.by_pod(namespace);
+    let pods = Api::<Pod>::namespaced(context.client.clone(), namespace);
+    let pods = kube_api::list(&pods, RECORDERS).await?;
+    let recorders = pods.iter().filter(|pod| may_hold_segments(pod));
+    let recorders = recorders.map(|pod| {
+        let answer = pod.uid().and_then(|uid| answers.get(&uid).cloned().flatten());
+        Recorder::of(answer.as_deref())
+    });
+    Ok(EpochUse { listed, recorders: recorders.collect(), max_age: tenant.spec.ingest.spool.max_age })
+}
+
+/// One that has not begun has nothing, and the disk of one that ended is gone with it.
+fn may_hold_segments(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+    !matches!(phase, Some("Pending" | "Succeeded" | "Failed"))
+}
+
+fn last_run(namespace: &str, policy: &PolicyId, context: &Context) -> Option<Run> {
+    let pods = context.index.retention_pods.state();
+    let runs = pods.iter().filter(|pod| {
+        pod.namespace().as_deref() == Some(namespace)
+            && pod.labels().get(POLICY_LABEL).map(String::as_str) == Some(policy.as_str())
+    });
+    runs.filter_map(|pod| run_of(pod)).max_by_key(|run| run.finished_at)
+}
+
+/// A pod's run, once it has ended.
+pub(super) fn run_of(pod: &Pod) -> Option<Run> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let ended = statuses.first()?.state.as_ref()?.terminated.as_ref()?;
+    let message = ended.message.as_deref().unwrap_or_default();
+    Some(Run {
+        finished_at: ended.finished_at.as_ref()?.0,
+        summary: serde_json::from_str(message).ok(),
+        pod: pod.name_any(),
+    })
+}
+
+type Looked = (Listed<BTreeMap<Epoch, Option<Timestamp>>>, Option<Listed<bool>>);
+
+async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> Looked {
+    let (Ok(store), Ok(keys)) = (&observed.store, &observed.keys) else { return (Ok(BTreeMap::new()), None) };
+    let place = Place {
+        prefix: store.config.prefix.clone(),
+        tenant: observed.tenant_id.clone(),
+        policy: observed.policy_id.clone(),
+    };
+    // Said in few words: the whole error names hosts and numbers that change.
+    let told = |error: object_store::Error| {
+        tracing::warn!(policy = %observed.policy_id, %error, "cannot look into the tenant's store");
+        "it refused or did not answer; the operator's log has the details".to_owned()
+    };
+    let keep_for = policy.spec.keep_for;
+    let mut newest = BTreeMap::new();
+    for epoch in keys.keys().filter(|epoch| due_at(epoch.end(), keep_for) <= now).take(MAX_INTENTS) {
+        match place.newest(&*store.client, epoch).await {
+            Ok(found) => _ = newest.insert(*epoch, found),
+            Err(error) => return (Err(told(error)), None),
+        }
+    }
+    if policy.metadata.deletion_timestamp.is_none() || !keys.is_empty() {
+        return (Ok(newest), None);
+    }
+    (Ok(newest), Some(segments_left(&place, store).await.map_err(told)))
+}
+
+async fn segments_left(place: &Place, store: &TenantStore) -> object_store::Result<bool> {
+    for epoch in place.epochs(&*store.client).await?.0 {
+        let mut objects = place.objects(&*store.client, &epoch);
+        while let Some(found) = objects.try_next().await? {
+            if matches!(found, Found::Segment(_)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}

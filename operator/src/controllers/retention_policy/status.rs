@@ -1,0 +1,199 @@
+//! What a RetentionPolicy says of itself.
+
+use camerafleet_crds::{DestroyIntent, RetentionPolicy, RetentionPolicyStatus, RetentionRun};
+use camerafleet_footage::retention::{Outcome, due_at};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    apply::Applied,
+    gather::{Observed, Run},
+    intents,
+    plan::{Plan, Shredding},
+};
+use crate::{
+    conditions::{self, Verdict},
+    context::Context,
+    vault,
+};
+
+/// Decides.
+pub fn status(
+    policy: &RetentionPolicy,
+    observed: &Observed,
+    plan: &Plan,
+    applied: &Applied,
+    now: Timestamp,
+) -> RetentionPolicyStatus {
+    let mut status = policy.status.clone().unwrap_or_default();
+    let news = observed.run.as_ref().filter(|run| is_news(run, &status));
+    if let Some(summary) = news.and_then(|run| run.summary.as_ref()) {
+        status.last_run = Some(RetentionRun {
+            started_at: Time(summary.started_at),
+            finished_at: Some(Time(summary.finished_at)),
+            deleted_objects: summary.deleted_objects,
+            deleted_bytes: summary.deleted_bytes,
+            destroyed_keys: summary.destroyed_keys,
+        });
+        // What a run did not look at, it does not know.
+        if summary.outcome != Outcome::Refused {
+            status.overdue_objects = Some(summary.overdue_objects);
+            status.overdue_bytes = Some(summary.overdue_bytes);
+            status.oldest_footage_time = summary.oldest_footage_time.map(Time);
+        }
+    }
+    status.destroy_intents = intents(&plan.shredding, applied);
+    destroyed(&mut status, policy, &plan.shredding, now);
+    let mut verdicts = vec![("Ready", ready(policy, plan, applied))];
+    let run = observed.run.as_ref().map(run_verdict);
+    let known = conditions::get(&status.conditions, "RunSucceeded").is_some();
+    match run {
+        Some(verdict) => verdicts.push(("RunSucceeded", verdict)),
+        None if !known => verdicts.push((
+            "RunSucceeded",
+            Verdict::unknown("NoRunYet", "The retention job has not run yet: see spec.schedule."),
+        )),
+        // Its pod is gone, and with it nothing else.
+        None => {}
+    }
+    verdicts.push(("KeyDestroyed", key_verdict(observed, &status, applied)));
+    let kept = conditions::get(&status.conditions, "RunSucceeded").cloned();
+    let mut conditions = conditions::merge(&status.conditions, policy.metadata.generation, &verdicts, now);
+    if let Some(kept) = kept.filter(|_| conditions::get(&conditions, "RunSucceeded").is_none()) {
+        conditions.insert(1, kept);
+    }
+    RetentionPolicyStatus { observed_generation: policy.metadata.generation, conditions, ..status }
+}
+
+/// No tenant has the namespace.
+pub fn without_tenant(policy: &RetentionPolicy, now: Timestamp) -> RetentionPolicyStatus {
+    let observed = policy.status.clone().unwrap_or_default();
+    let ready = if policy.metadata.deletion_timestamp.is_some() {
+        Verdict::no(
+            "Draining",
+            "No Tenant has this namespace, so nobody can delete the policy's footage: create the Tenant again, or give the footage up by removing the finalizer camerafleet.io/retention.",
+        )
+    } else {
+        Verdict::unknown(
+            "NoTenant",
+            "No Tenant has this namespace yet: create one, and the policy is in force.",
+        )
+    };
+    RetentionPolicyStatus {
+        observed_generation: policy.metadata.generation,
+        conditions: conditions::merge(
+            &observed.conditions,
+            policy.metadata.generation,
+            &[("Ready", ready)],
+            now,
+        ),
+        ..observed
+    }
+}
+
+/// Tells what happened.
+pub async fn announce(policy: &RetentionPolicy, plan: &Plan, context: &Context) {
+    for intent in &plan.shredding.gone {
+        let note = format!(
+            "The key {} is destroyed: no copy of what was sealed with it can be opened once Vault's backups of before are gone.",
+            intent.key
+        );
+        intents::tell(policy, "KeyDestroyed", "Destroy", note, context).await;
+    }
+}
+
+fn is_news(run: &Run, status: &RetentionPolicyStatus) -> bool {
+    let known = status.last_run.as_ref().map(|run| run.started_at.0);
+    run.summary.as_ref().is_some_and(|summary| known.is_none_or(|known| summary.started_at > known))
+}
+
+fn intents(shredding: &Shredding, applied: &Applied) -> Vec<DestroyIntent> {
+    // What Vault could not be told stays, so that it is told later.
+    let untold = shredding.withdraw.iter().filter(|intent| !applied.withdrawn.contains(&intent.key));
+    let mut intents: Vec<_> = shredding.standing.iter().chain(untold).cloned().collect();
+    for intent in &mut intents {
+        intent.allowed |= applied.allowed.contains(&intent.key);
+    }
+    intents.sort_by_key(|intent| intent.epoch_end.0);
+    intents
+}
+
+/// Counts a key as destroyed from the moment at which that was noticed, which is not before it was.
+fn destroyed(
+    status: &mut RetentionPolicyStatus,
+    policy: &RetentionPolicy,
+    shredding: &Shredding,
+    now: Timestamp,
+) {
+    let Some(newest) = shredding.gone.iter().map(|intent| intent.epoch_end.0).max() else { return };
+    // An older key that is left, as one that is in use, keeps the claim from reaching beyond it.
+    let until = shredding.oldest_key.map_or(newest, |oldest| newest.min(oldest));
+    let before = status.key_destroyed_until.as_ref().map(|t| t.0);
+    status.key_destroyed_until = before.into_iter().chain([until]).max().map(Time);
+    status.shred_effective_until = Some(Time(due_at(now, policy.spec.snapshot_ttl)));
+}
+
+fn ready(policy: &RetentionPolicy, plan: &Plan, applied: &Applied) -> Verdict {
+    if policy.metadata.deletion_timestamp.is_some() {
+        return Verdict::no(
+            "Draining",
+            "The policy is deleted and goes when its last footage and key are gone. Cameras that still name it are recorded on: give them another policy.",
+        );
+    }
+    if let Err(why) = &plan.resources {
+        return why.clone();
+    }
+    match &applied.refused {
+        Some(why) => Verdict::no(
+            "JobRefused",
+            format!(
+                "The API server does not take the retention job's CronJob, so one that was there before runs on: {why}. Correct spec.schedule, or what else it names."
+            ),
+        ),
+        None => Verdict::yes("InForce", "Cameras that name this policy are recorded under it."),
+    }
+}
+
+fn run_verdict(run: &Run) -> Verdict {
+    let Some(summary) = &run.summary else {
+        return Verdict::no(
+            "RunFailed",
+            "The last run of the retention job ended without a word: read its pod's log, or wait for the next run.",
+        );
+    };
+    if summary.outcome == Outcome::Done {
+        return Verdict::yes("Done", summary.message.clone());
+    }
+    // Only words that are known become reasons: the message is a pod's.
+    const REASONS: [&str; 8] = [
+        "NotOurPolicy",
+        "PolicyUnreadable",
+        "ClocksDisagree",
+        "StoreFailed",
+        "ObjectsRemain",
+        "KeysRemain",
+        "Misconfigured",
+        "OutOfTime",
+    ];
+    let reason = REASONS.into_iter().find(|reason| *reason == summary.reason).unwrap_or("RunFailed");
+    Verdict::no(reason, summary.message.clone())
+}
+
+fn key_verdict(observed: &Observed, status: &RetentionPolicyStatus, applied: &Applied) -> Verdict {
+    if let Some(error) = observed.keys.as_ref().err().or(applied.failure.as_ref()) {
+        return vault::verdict(error);
+    }
+    if let Err(why) = &observed.newest {
+        return Verdict::no(
+            "StoreUnavailable",
+            format!("Which keys are due cannot be told without the store: {why}."),
+        );
+    }
+    if status.key_destroyed_until.is_none() {
+        return Verdict::unknown("NothingDue", "No key of this policy has come due yet.");
+    }
+    Verdict::yes(
+        "Destroyed",
+        "Every key that came due is destroyed, or named in status.destroyIntents for the next run.",
+    )
+}
