@@ -47,6 +47,8 @@ async fn an_existing_namespace_is_taken_only_with_its_consent() -> Result<()> {
     namespaces.create(&PostParams::default(), &namespace).await?;
     let mut spec = tenants.get(TENANT).await?.spec;
     spec.namespace = "oak-avenue".into();
+    // The store's users are confined to this folder.
+    spec.storage.s3.prefix = Some(TENANT.into());
     tenants.create(&PostParams::default(), &Tenant::new("oak-avenue", spec)).await?;
     let ready = async |wanted: &str| {
         let what = format!("the Tenant says {wanted}");

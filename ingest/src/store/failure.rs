@@ -13,20 +13,21 @@ pub struct Failure {
     pub everywhere: bool,
 }
 
+/// The reason of a store that does not answer.
+pub(super) const UNREACHABLE: &str = "StoreUnreachable";
+
 const fn everywhere(reason: &'static str, message: &'static str) -> Failure {
     Failure { reason, message, everywhere: true }
 }
 
 pub(super) const BAD_BUNDLE: Failure = everywhere(
-    "StoreUnreachable",
+    UNREACHABLE,
     "The store's CA bundle is not PEM: check the Secret in spec.storage.s3.caBundleSecretRef.",
 );
-pub(super) const BAD_SETTINGS: Failure = everywhere(
-    "StoreUnreachable",
-    "The store's endpoint, region or bucket cannot be used: check spec.storage.s3.",
-);
+pub(super) const BAD_SETTINGS: Failure =
+    everywhere(UNREACHABLE, "The store's endpoint, region or bucket cannot be used: check spec.storage.s3.");
 pub(super) const TIMEOUT: Failure = everywhere(
-    "StoreUnreachable",
+    UNREACHABLE,
     "The store did not finish an upload in time: check its load and the network to it.",
 );
 pub(super) const BAD_KEY: Failure = Failure {
@@ -74,7 +75,7 @@ pub fn classify(error: &object_store::Error) -> Failure {
             everywhere: false,
         },
         StoreFault::Unreachable => everywhere(
-            "StoreUnreachable",
+            UNREACHABLE,
             "The store cannot be reached: check spec.storage.s3.endpoint, its certificate and the network to it.",
         ),
     }

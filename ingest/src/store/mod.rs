@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use camerafleet_footage::{
     shard::StoreConfig,
-    store::{self, StoreConfigError, StoreCredential},
+    store::{self, StoreConfigError, StoreCredential, StoreFault},
 };
-use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, aws::AmazonS3, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, aws::AmazonS3, path::Path};
 
 pub use failure::{Failure, NO_CREDENTIAL, classify};
 
@@ -49,8 +49,27 @@ impl Store {
         match tokio::time::timeout(UPLOAD + store::CONNECT_TIMEOUT, put).await {
             Ok(Ok(_)) => Ok(Put::Created),
             Ok(Err(error)) if failure::exists(&error) => Ok(Put::Existed),
-            Ok(Err(error)) => Err(classify(&error)),
+            Ok(Err(error)) => Err(self.diagnose(&path, classify(&error)).await),
             Err(_) => Err(failure::TIMEOUT),
+        }
+    }
+
+    /// A store that refuses a large upload may hang up before it has said why; a question without a body, which the
+    /// credential may not even have answered, brings the reason out.
+    async fn diagnose(&self, path: &Path, failure: Failure) -> Failure {
+        if failure.reason != failure::UNREACHABLE {
+            return failure;
+        }
+        let Ok(Err(error)) = tokio::time::timeout(store::CONNECT_TIMEOUT, self.s3.get(path)).await else {
+            return failure;
+        };
+        match store::fault(&error) {
+            StoreFault::BucketMissing
+            | StoreFault::UnknownAccessKey
+            | StoreFault::WrongSecretKey
+            | StoreFault::ClockSkewed => classify(&error),
+            // It may not read: that says nothing of uploads.
+            _ => failure,
         }
     }
 }
