@@ -14,11 +14,12 @@ COPY . .
 # of the image, only the manifests are here: they lose the targets that they name ([[test]], [[bin]]) and get an empty one.
 RUN sed -i '/^\[\[/,/^$/d' e2e/Cargo.toml kubectl-footage/Cargo.toml \
     && mkdir -p e2e/src kubectl-footage/src && touch e2e/src/lib.rs kubectl-footage/src/lib.rs
-# The target folder outlives the build, and with it programs of earlier builds: they go first. What is still current
-# Cargo links there again without compiling it.
+# The target folder outlives the build: dependencies are compiled once. Cargo tells what is current by time, and another
+# checkout's files may be older than the last build, so that everything of ours is compiled anew, and old programs go.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=camerafleet-target,target=/build/target \
     mkdir -p /out target/release \
+    && find . -path ./target -prune -o -type f -exec touch '{}' + \
     && find target/release -maxdepth 1 -type f -delete \
     && cargo build --release --locked -p camerafleet-operator -p camerafleet-ingest -p camerafleet-jobs --bins \
     && find target/release -maxdepth 1 -type f -perm -u+x -exec cp -t /out '{}' +

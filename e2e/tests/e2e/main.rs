@@ -1,7 +1,10 @@
 //! What only a cluster shows. `make e2e` starts the cluster, installs everything on it and runs these tests; each
 //! leaves the fleet as it found it.
 
+mod admission;
 mod existing;
 mod mistakes;
+mod rbac;
 mod recording;
+mod support;
 mod tenancy;

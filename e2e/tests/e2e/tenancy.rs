@@ -18,6 +18,8 @@ use kube::{
 };
 use serde_json::json;
 
+use crate::support;
+
 #[tokio::test]
 async fn the_namespace_is_the_tenants_and_restricted() -> Result<()> {
     let fleet = installed().await?;
@@ -70,8 +72,11 @@ async fn an_existing_namespace_is_taken_only_with_its_consent() -> Result<()> {
         .await?;
     ready("Active").await?;
     tenants.delete("oak-avenue", &DeleteParams::default()).await?;
-    namespaces.delete("oak-avenue", &DeleteParams::default()).await?;
-    Ok(())
+    support::refused(
+        namespaces.delete("oak-avenue", &DeleteParams::default()).await,
+        "camerafleet-namespaces",
+    )?;
+    support::delete_namespace("oak-avenue").await
 }
 
 /// The next replica takes over; what was recording is not touched, and what changes meanwhile is done.
