@@ -103,8 +103,10 @@ pub async fn announce(policy: &RetentionPolicy, plan: &Plan, context: &Context) 
 }
 
 fn is_news(run: &Run, status: &RetentionPolicyStatus) -> bool {
-    let known = status.last_run.as_ref().map(|run| run.started_at.0);
-    run.summary.as_ref().is_some_and(|summary| known.is_none_or(|known| summary.started_at > known))
+    // In whole seconds, which is what an object keeps of a time.
+    let known = status.last_run.as_ref().map(|run| run.started_at.0.as_second());
+    let summary = run.summary.as_ref();
+    summary.is_some_and(|summary| known.is_none_or(|known| summary.started_at.as_second() > known))
 }
 
 fn intents(shredding: &Shredding, applied: &Applied) -> Vec<DestroyIntent> {

@@ -287,8 +287,12 @@ fn the_status_tells_a_run_and_a_destruction_once() {
     let words = ["Ready", "RunSucceeded", "KeyDestroyed"].map(|c| told(&first, c).1);
     assert_eq!(words, ["InForce", "Done", "Destroyed"]);
 
-    // At rest nothing changes, also when the run's pod is cleaned away.
+    // At rest nothing changes, also when the run's pod is cleaned away. The API server keeps whole seconds.
+    let first: camerafleet_crds::RetentionPolicyStatus =
+        serde_json::from_value(serde_json::to_value(&first).unwrap()).unwrap();
     policy.status = Some(first.clone());
+    let summary = seen.run.as_mut().and_then(|run| run.summary.as_mut()).unwrap();
+    summary.started_at += jiff::SignedDuration::from_millis(400);
     let mut rest = observed(keys([5, 6]), &[]);
     rest.run = seen.run.clone();
     let plan = planned(&policy, &rest, 320);

@@ -1,0 +1,263 @@
+//! A real API server with both charts, a real Vault and a real S3 server, and the operator's own program under its own
+//! account. All of it on loopback, gone with the test. There are no controllers and no nodes: a test does their part.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use rcgen::SigningKey as _;
+use serde_json::{Value, json};
+
+use crate::bao::Bao;
+
+const TOKEN: &str = "token-of-a-test-server";
+const HCL: &str = include_str!("../../src/vault_setup/policies/operator.hcl");
+/// A debug build on a machine that does much else is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Cluster {
+    processes: Vec<Child>,
+    pub folder: tempfile::TempDir,
+    pub bao: Bao,
+    s3: u16,
+}
+
+pub fn tool(name: &str) -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let path = cache.unwrap_or_else(|| home.join(".cache")).join("camerafleet/tools/bin").join(name);
+    assert!(
+        path.is_file(),
+        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`",
+        path.display()
+    );
+    path
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Asks again and again until there is an answer.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+impl Cluster {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let [client, peer, secure, s3] = [(); 4].map(|()| free_port());
+        let mut cluster = Self { processes: Vec::new(), bao: Bao::start().await, folder, s3 };
+        let path = cluster.folder.path().to_owned();
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let (crt, key) = (path.join("tls.crt"), path.join("tls.key"));
+        fs::write(&crt, cert.pem()).unwrap();
+        fs::write(&key, signing_key.serialize_pem()).unwrap();
+        fs::write(path.join("tokens.csv"), format!("{TOKEN},test,test,system:masters\n")).unwrap();
+        let shown = |path: &Path| path.display().to_string();
+        cluster.run(
+            Command::new(tool("etcd"))
+                .arg(format!("--data-dir={}", shown(&path.join("etcd"))))
+                .arg(format!("--listen-client-urls=http://127.0.0.1:{client}"))
+                .arg(format!("--advertise-client-urls=http://127.0.0.1:{client}"))
+                .arg(format!("--listen-peer-urls=http://127.0.0.1:{peer}"))
+                .arg(format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer}"))
+                .arg(format!("--initial-cluster=default=http://127.0.0.1:{peer}"))
+                .arg("--unsafe-no-fsync"),
+            "etcd",
+        );
+        cluster.run(
+            Command::new(tool("kube-apiserver"))
+                .arg(format!("--etcd-servers=http://127.0.0.1:{client}"))
+                .args(["--bind-address=127.0.0.1", "--authorization-mode=RBAC"])
+                .arg(format!("--secure-port={secure}"))
+                .arg(format!("--tls-cert-file={}", shown(&crt)))
+                .arg(format!("--tls-private-key-file={}", shown(&key)))
+                .arg(format!("--token-auth-file={}", shown(&path.join("tokens.csv"))))
+                .arg("--service-account-issuer=https://kubernetes.default.svc")
+                .arg(format!("--service-account-signing-key-file={}", shown(&key)))
+                .arg(format!("--service-account-key-file={}", shown(&crt)))
+                .arg("--service-cluster-ip-range=10.0.0.0/24")
+                // It waits for what the controllers make.
+                .arg("--disable-admission-plugins=ServiceAccount"),
+            "kube-apiserver",
+        );
+        fs::create_dir_all(path.join("s3/footage")).unwrap();
+        cluster.run(
+            Command::new(tool("versitygw"))
+                .args(["--access", "root", "--secret", "rootsecret", "--region", "us-east-1", "--port"])
+                .arg(format!("127.0.0.1:{s3}"))
+                .arg("posix")
+                .arg(path.join("s3")),
+            "versitygw",
+        );
+        let server = format!("https://127.0.0.1:{secure}");
+        let account = json!({
+            "token": TOKEN,
+            "as": "system:serviceaccount:camerafleet-system:camerafleet-operator",
+            "as-groups": ["system:authenticated", "system:serviceaccounts", "system:serviceaccounts:camerafleet-system"],
+        });
+        for (file, user) in [("admin", json!({"token": TOKEN})), ("operator", account)] {
+            let config = json!({
+                "apiVersion": "v1", "kind": "Config", "current-context": "x",
+                "clusters": [{"name": "x", "cluster": {"server": server, "certificate-authority": crt}}],
+                "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+                "users": [{"name": "x", "user": user}],
+            });
+            fs::write(path.join(file), config.to_string()).unwrap();
+        }
+        until("the API server", async || cluster.try_kubectl(&["get", "--raw=/readyz"], None).ok()).await;
+        until("the S3 server", async || TcpStream::connect(("127.0.0.1", s3)).ok()).await;
+        cluster.install().await;
+        cluster
+    }
+
+    /// The charts as they are shipped, and Vault as vault-setup leaves it, but for how the operator logs in: with a
+    /// token that the test signs, as no ServiceAccount's is made here.
+    async fn install(&self) {
+        self.kubectl(&["create", "namespace", "camerafleet-system"]);
+        let charts = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts");
+        for chart in ["camerafleet-crds", "camerafleet"] {
+            let mut helm = Command::new(tool("helm"));
+            helm.args(["template", chart, &format!("{charts}/{chart}"), "--namespace", "camerafleet-system"]);
+            if chart == "camerafleet" {
+                helm.args(["--set", "image.repository=registry.example.com/camerafleet,image.tag=v1"]);
+                helm.args(["--set", "vault.address=https://vault.example.com:8200"]);
+            }
+            let made = helm.output().unwrap();
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            // What has the kinds just defined is taken when they are served.
+            until(chart, async || {
+                self.try_kubectl(&["apply", "--server-side", "-f", "-"], Some(&made.stdout))
+                    .inspect_err(|error| eprintln!("{error}"))
+                    .ok()
+            })
+            .await;
+        }
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let now = jiff::Timestamp::now().as_second();
+        let head = part(&json!({"alg": "EdDSA", "typ": "JWT"}));
+        let claims =
+            json!({"sub": "operator", "aud": "vault", "iat": now, "nbf": now - 60, "exp": now + 3_600});
+        let body = part(&claims);
+        let signature = key.sign(format!("{head}.{body}").as_bytes()).unwrap();
+        let token = format!("{head}.{body}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature));
+        fs::write(self.folder.path().join("token"), token).unwrap();
+        let bao = &self.bao;
+        let policy = HCL.replace("@MOUNT_PREFIX@", "camerafleet");
+        bao.must("POST", "sys/policies/acl/camerafleet-operator", json!({"policy": policy})).await;
+        bao.must("POST", "sys/auth/kubernetes", json!({"type": "jwt"})).await;
+        let keys = json!({"jwt_validation_pubkeys": [key.public_key_pem()], "jwt_supported_algs": ["EdDSA"]});
+        bao.must("POST", "auth/kubernetes/config", keys).await;
+        let role = json!({
+            "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"],
+            "token_policies": ["camerafleet-operator"], "token_no_default_policy": true,
+        });
+        bao.must("POST", "auth/kubernetes/role/camerafleet-operator", role).await;
+    }
+
+    /// Starts the operator as its Deployment does.
+    pub fn operator(&mut self) {
+        let path = self.folder.path().to_owned();
+        self.run(
+            Command::new(env!("CARGO_BIN_EXE_operator"))
+                .arg("run")
+                .env("KUBECONFIG", path.join("operator"))
+                .env("POD_NAME", "operator-0")
+                .env("POD_NAMESPACE", "camerafleet-system")
+                .env("IMAGE", "registry.example.com/camerafleet:v1")
+                .env("LISTEN", format!("127.0.0.1:{}", free_port()))
+                .env("VAULT_ADDR", self.bao.config.address.as_str())
+                .env("VAULT_TOKEN_FILE", path.join("token")),
+            "operator",
+        );
+    }
+
+    /// The operator's log, for when something is not as it should be.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default()
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.s3)
+    }
+
+    /// An object that the store took at `stored`.
+    pub fn put(&self, key: &str, stored: jiff::Timestamp) -> PathBuf {
+        let path = self.folder.path().join("s3/footage").join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, b"sealed").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(stored.into()).unwrap();
+        path
+    }
+
+    /// As an administrator.
+    pub fn kubectl(&self, arguments: &[&str]) -> Value {
+        let text = self.try_kubectl(arguments, None).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    pub fn apply(&self, object: &Value) {
+        let bytes = object.to_string().into_bytes();
+        self.try_kubectl(&["apply", "--server-side", "-f", "-"], Some(&bytes)).unwrap();
+    }
+
+    pub fn try_kubectl(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<String, String> {
+        let file = self.folder.path().join("input");
+        fs::write(&file, input.unwrap_or_default()).unwrap();
+        let made = Command::new(tool("kubectl"))
+            .arg(format!("--kubeconfig={}", self.folder.path().join("admin").display()))
+            .arg(format!("--cache-dir={}", self.folder.path().join("cache").display()))
+            .args(arguments)
+            .stdin(fs::File::open(file).unwrap())
+            .output()
+            .unwrap();
+        if made.status.success() {
+            Ok(String::from_utf8_lossy(&made.stdout).into_owned())
+        } else {
+            Err(String::from_utf8_lossy(&made.stderr).into_owned())
+        }
+    }
+
+    fn run(&mut self, command: &mut Command, name: &str) {
+        let path = self.folder.path();
+        let log = fs::File::create(path.join(format!("{name}.log"))).unwrap();
+        let child = command
+            .current_dir(path)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("start {name}: {error}"));
+        self.processes.push(child);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let kinds = "tenants,retentionpolicies,cronjobs,pods";
+            let seen = self.try_kubectl(&["get", kinds, "--all-namespaces", "-o", "yaml"], None);
+            eprintln!("{}\nthe operator's log:\n{}", seen.unwrap_or_else(|e| e), self.log());
+        }
+        // The API server before etcd: without it, it would not end.
+        for process in self.processes.iter_mut().rev() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}

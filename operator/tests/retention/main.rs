@@ -1,0 +1,205 @@
+//! The operator's part in retention against a real API server, Vault and S3 server.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../../footage/tests/bao/mod.rs"]
+mod bao;
+mod cluster;
+
+use camerafleet_footage::{
+    ids::{CameraId, PolicyId, StreamId, TenantId},
+    layout::{Epoch, Hour, SegmentName, Tracks, epoch_key_name},
+    retention::RunSummary,
+};
+use cluster::{Cluster, until};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+const NAMESPACE: &str = "elm-street";
+const MOUNT: &str = "camerafleet/elm-street";
+
+fn get(cluster: &Cluster, kind: &str, name: &str) -> Option<Value> {
+    let text = cluster.try_kubectl(&["-n", NAMESPACE, "get", kind, name, "-o", "json"], None).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn policy(cluster: &Cluster) -> Option<Value> {
+    get(cluster, "retentionpolicy", "short")
+}
+
+fn reason(object: &Value, condition: &str) -> Option<String> {
+    let conditions = object["status"]["conditions"].as_array()?;
+    let found = conditions.iter().find(|c| c["type"] == condition)?;
+    found["reason"].as_str().map(str::to_owned)
+}
+
+async fn deletable(cluster: &Cluster, key: &str) -> bool {
+    let answer = cluster.bao.must("GET", &format!("{MOUNT}/keys/{key}"), Value::Null).await;
+    answer["data"]["deletion_allowed"] == true
+}
+
+fn declare(cluster: &Cluster) {
+    cluster.apply(&json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "store", "namespace": "camerafleet-system"},
+        "stringData": {"accessKeyId": "root", "secretAccessKey": "rootsecret"},
+    }));
+    let secret = json!({"name": "store"});
+    cluster.apply(&json!({
+        "apiVersion": "camerafleet.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "elm-street"},
+        "spec": {
+            "namespace": NAMESPACE,
+            "storage": {"s3": {"endpoint": cluster.endpoint(), "bucket": "footage", "credentials": {
+                "ingest": secret, "retention": secret, "disclosure": secret}}},
+            "cameraNetworks": ["198.51.100.0/24"],
+        },
+    }));
+}
+
+/// The pod of a run, as the kubelet leaves it.
+fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
+    let started = Timestamp::now();
+    let mut summary = RunSummary::started(started);
+    (summary.deleted_objects, summary.destroyed_keys) = (3, 1);
+    let template = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"]["camerafleet.io/retention-policy"], id);
+    let mut labels = template["metadata"]["labels"].clone();
+    labels["batch.kubernetes.io/job-name"] = "run-1".into();
+    let mut spec = template["spec"].clone();
+    // The admission policies leave pods under this account to the Job controller.
+    spec["serviceAccountName"] = "default".into();
+    labels["camerafleet.io/managed"] = Value::Null;
+    let labels: serde_json::Map<String, Value> =
+        labels.as_object().unwrap().clone().into_iter().filter(|(_, v)| !v.is_null()).collect();
+    cluster.apply(&json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "run-1", "namespace": NAMESPACE, "labels": labels},
+        "spec": spec,
+    }));
+    let status = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
+        "name": "retention", "image": "i", "imageID": "i", "ready": false, "restartCount": 0,
+        "state": {"terminated": {"exitCode": 0, "finishedAt": started, "message": serde_json::to_string(&summary).unwrap()}},
+    }]}});
+    let patch = status.to_string();
+    cluster.kubectl(&[
+        "-n",
+        NAMESPACE,
+        "patch",
+        "pod",
+        "run-1",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &patch,
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy_drains() {
+    let mut cluster = Cluster::start().await;
+    cluster.operator();
+    declare(&cluster);
+    let tenant = until("the tenant", async || {
+        let tenant = cluster.kubectl(&["get", "tenant", "elm-street", "-o", "json"]);
+        (reason(&tenant, "VaultReady").as_deref() == Some("Mounted")).then_some(tenant)
+    })
+    .await;
+    cluster.apply(&json!({
+        "apiVersion": "camerafleet.io/v1alpha1", "kind": "RetentionPolicy",
+        "metadata": {"name": "short", "namespace": NAMESPACE},
+        "spec": {"keepFor": "1m", "keyEpoch": "1m", "schedule": "* * * * *"},
+    }));
+    let found = until("the policy's job", async || {
+        let found = policy(&cluster)?;
+        (reason(&found, "Ready")? == "InForce").then_some(found)
+    })
+    .await;
+    let id = found["metadata"]["annotations"]["camerafleet.io/id"].as_str().unwrap().to_owned();
+    assert_eq!(found["metadata"]["finalizers"], json!(["camerafleet.io/retention"]));
+    let name = format!("retention-{}", &id[..12]);
+    for kind in ["cronjob", "role", "rolebinding", "secret", "configmap"] {
+        assert!(get(&cluster, kind, &name).is_some(), "{kind}");
+    }
+    let cron_job = get(&cluster, "cronjob", &name).unwrap();
+    assert_eq!(
+        cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"],
+        "retention"
+    );
+
+    // An old epoch with a key and a segment, and the present one.
+    let policy_id = PolicyId::parse(id.clone()).unwrap();
+    let now = Timestamp::now();
+    let [old, present] = [30, -2].map(|m| Epoch::containing(now - SignedDuration::from_mins(m), 60));
+    let keys = [&old, &present].map(|epoch| epoch_key_name(&policy_id, epoch));
+    for key in &keys {
+        cluster.bao.root().create_key(MOUNT, key).await.unwrap();
+    }
+    let segment = SegmentName {
+        tenant: TenantId::parse(tenant["metadata"]["annotations"]["camerafleet.io/id"].as_str().unwrap())
+            .unwrap(),
+        policy: policy_id,
+        epoch: old,
+        camera: CameraId::parse("c-1").unwrap(),
+        hour: Hour::containing(old.start()),
+        start_ms: old.start().as_millisecond(),
+        duration_ms: 10_000,
+        stream: StreamId::from_bytes([7; 16]),
+        sequence: 0,
+        tracks: Tracks::Video,
+    };
+    let object = cluster.put(&segment.key("elm-street"), old.end());
+
+    // Any change wakes the operator before its time.
+    cluster.kubectl(&[
+        "-n",
+        NAMESPACE,
+        "patch",
+        "retentionpolicy",
+        "short",
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"snapshotTTL":"1d"}}"#,
+    ]);
+    until("the key to be allowed", async || {
+        let intents = policy(&cluster)?["status"]["destroyIntents"].clone();
+        (intents.as_array()?.len() == 1 && intents[0]["key"] == keys[0] && intents[0]["allowed"] == true)
+            .then_some(())
+    })
+    .await;
+    assert!(deletable(&cluster, &keys[0]).await && !deletable(&cluster, &keys[1]).await);
+
+    // The job's part.
+    cluster.bao.root().delete_key(MOUNT, &keys[0]).await.unwrap();
+    ran(&cluster, &cron_job, &id);
+    let told = until("the destruction to be told", async || {
+        let found = policy(&cluster)?;
+        let both = [reason(&found, "KeyDestroyed")?, reason(&found, "RunSucceeded")?];
+        (both == ["Destroyed", "Done"]).then_some(found)
+    })
+    .await;
+    let status = &told["status"];
+    assert_eq!(status["destroyIntents"], json!([]));
+    assert_eq!(status["keyDestroyedUntil"].as_str().unwrap().parse::<Timestamp>().unwrap(), old.end());
+    assert_eq!(
+        (&status["lastRun"]["deletedObjects"], reason(&told, "RunSucceeded").as_deref()),
+        (&json!(3), Some("Done"))
+    );
+    let events = cluster.kubectl(&["-n", NAMESPACE, "get", "events.events.k8s.io", "-o", "json"]).to_string();
+    assert!(events.contains("DestroyIntended") && events.contains("KeyDestroyed"), "{events}");
+
+    // At rest nothing is written.
+    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+    assert_eq!(policy(&cluster).unwrap()["metadata"]["resourceVersion"], told["metadata"]["resourceVersion"]);
+
+    // A deleted policy waits for its key and its footage.
+    cluster.kubectl(&["-n", NAMESPACE, "delete", "retentionpolicy", "short", "--wait=false"]);
+    until("it to drain", async || (reason(&policy(&cluster)?, "Ready")? == "Draining").then_some(())).await;
+    cluster.bao.root().allow_deletion(MOUNT, &keys[1]).await.unwrap();
+    cluster.bao.root().delete_key(MOUNT, &keys[1]).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert!(policy(&cluster).is_some(), "its footage is left");
+    std::fs::remove_file(object).unwrap();
+    let annotation = ["-n", NAMESPACE, "annotate", "retentionpolicy", "short", "test=now"];
+    let _ = cluster.try_kubectl(&annotation, None);
+    until("it to be gone", async || policy(&cluster).is_none().then_some(())).await;
+}
