@@ -61,11 +61,13 @@ impl Answers {
             .cloned()
     }
 
-    /// The last answer of each recorder of a namespace, by the pod's uid; none from one that is silent.
+    /// What each recorder of a namespace said when it was last asked, by the pod's uid; none from one that did not
+    /// answer, however short its silence is: on this hangs which keys are destroyed.
     pub fn by_pod(&self, namespace: &str) -> HashMap<String, Option<Arc<ShardStatus>>> {
         let pods = self.pods();
         let ours = pods.iter().filter(|(pod, _)| pod.namespace == namespace);
-        ours.map(|(pod, answer)| (pod.uid.clone(), answer.status.clone())).collect()
+        ours.map(|(pod, answer)| (pod.uid.clone(), answer.status.clone().filter(|_| answer.misses == 0)))
+            .collect()
     }
 
     /// Whether every pod was asked since this process began to lead: before that, silence says nothing.

@@ -26,6 +26,8 @@ What happened, in {} s
   Two cameras (RTSP, with passwords) are recorded by one pod. Each segment was sealed in that pod to two public
   keys, the camera's and the day's, before it was written; the private halves never leave Vault. The clips above
   were opened with this demo's root token of Vault: until disclosure requests exist, that is the only way.
+  A third camera's footage was past its date within minutes: the retention job deleted it, operator and job
+  destroyed its key together, and the copy that was saved before opens no more.
 
 What to type next",
         took.as_secs()

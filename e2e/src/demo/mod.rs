@@ -5,6 +5,7 @@ mod charts;
 mod examples;
 mod footage;
 mod ground;
+pub mod retention;
 mod secrets;
 pub mod wait;
 
@@ -57,6 +58,7 @@ pub async fn install(ground: Ground) -> Result<Installed> {
 pub async fn run(ground: Ground, started: Instant) -> Result<()> {
     let installed = install(ground).await?;
     let vaulted = Vaulted::open(&installed).await?;
+    retention::begin(&installed.ground.client).await?;
     for camera in CAMERAS {
         let clip =
             step(&format!("{camera}: a sealed segment is stored, opens through Vault, and plays"), async {
@@ -74,6 +76,11 @@ pub async fn run(ground: Ground, started: Instant) -> Result<()> {
     for line in held {
         say(&format!("      {line}"));
     }
+    let what = "footage past its date is gone, and its key (a camera with keepFor: 3m, keyEpoch: 1m; takes six minutes)";
+    for line in step(what, retention::expires(&installed, &vaulted)).await? {
+        say(&format!("      {line}"));
+    }
+    retention::end(&installed.ground.client).await?;
     account::print(&installed, started.elapsed()).await
 }
 

@@ -23,7 +23,8 @@ use crate::support::{as_account, refused};
 
 #[tokio::test]
 async fn the_operator_has_proved_that_the_policies_are_enforced() -> Result<()> {
-    let client = installed().await?.ground.client;
+    let fleet = installed().await?;
+    let client = fleet.ground.client.clone();
     let tenants = Api::<Tenant>::all(client.clone());
     wait::until("the Tenant says AdmissionEnforced", Duration::from_secs(60), async || {
         let conditions = tenants.get(TENANT).await?.status.unwrap_or_default().conditions;
@@ -47,7 +48,8 @@ async fn the_operator_has_proved_that_the_policies_are_enforced() -> Result<()> 
 /// What a CronJob's run goes through, and no other way: from the CronJob controller to the kubelet's token.
 #[tokio::test]
 async fn a_retention_jobs_pod_runs_when_it_comes_from_its_cron_job_and_not_otherwise() -> Result<()> {
-    let administrator = installed().await?.ground.client;
+    let fleet = installed().await?;
+    let administrator = fleet.ground.client.clone();
     let controller = as_account("kube-system", "cronjob-controller").await?;
     let cron_jobs = Api::<CronJob>::namespaced(administrator.clone(), TENANT);
     let cron_job = wait::until("there is a retention CronJob", Duration::from_secs(60), async || {
@@ -102,12 +104,16 @@ async fn a_retention_jobs_pod_runs_when_it_comes_from_its_cron_job_and_not_other
 fn unlabelled(job: &Job) -> Job {
     let mut job = job.clone();
     job.metadata = ObjectMeta { name: Some(job.name_any()), ..ObjectMeta::default() };
+    if let Some(spec) = &mut job.spec {
+        spec.template.metadata = None;
+    }
     job
 }
 
 #[tokio::test]
 async fn nobody_gets_into_a_pod_or_makes_a_jobs_token() -> Result<()> {
-    let client = installed().await?.ground.client;
+    let fleet = installed().await?;
+    let client = fleet.ground.client.clone();
     let pods = Api::<Pod>::namespaced(client.clone(), TENANT);
     let recorders = pods.list(&ListParams::default().labels("camerafleet.io/component=ingest")).await?;
     let recorder = recorders.items.first().context("there is no recorder")?.name_any();

@@ -17,8 +17,9 @@ async fn the_demo_runs_on_an_existing_cluster() -> Result<()> {
         .env("IMAGE", &ground.images.camerafleet)
         .env("FIXTURES_IMAGE", &ground.images.fixtures)
         .kill_on_drop(true);
-    let output =
-        tokio::time::timeout(Duration::from_secs(300), demo.output()).await.context("the demo hangs")??;
+    let output = tokio::time::timeout(Duration::from_secs(12 * 60), demo.output())
+        .await
+        .context("the demo hangs")??;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for expected in [

@@ -3,8 +3,10 @@
 
 mod admission;
 mod existing;
+mod identity;
 mod mistakes;
 mod rbac;
 mod recording;
+mod retention;
 mod support;
 mod tenancy;

@@ -37,7 +37,8 @@ async fn becomes(allowed: bool, user: &str, verb: &str, group: &str, resource: &
 
 #[tokio::test]
 async fn members_get_their_role_in_their_tenant_only_and_lose_it() -> Result<()> {
-    let client = installed().await?.ground.client;
+    let fleet = installed().await?;
+    let client = fleet.ground.client.clone();
     let tenants = Api::<Tenant>::all(client.clone());
     let mut spec = tenants.get(TENANT).await?.spec;
     spec.namespace = NAME.to_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use camerafleet_e2e::{
     demo::{OPERATOR_NAMESPACE, wait},
-    suite::installed,
+    suite::find,
 };
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
@@ -21,7 +21,7 @@ use serde_json::json;
 
 /// A client that acts as a ServiceAccount: an administrator may act as anyone.
 pub async fn as_account(namespace: &str, name: &str) -> Result<Client> {
-    let path = installed().await?.ground.kubeconfig.context("the suite's cluster has a kubeconfig")?;
+    let path = find().await?.ground.kubeconfig.context("the suite's cluster has a kubeconfig")?;
     let mut config =
         Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?;
     config.auth_info.impersonate = Some(format!("system:serviceaccount:{namespace}:{name}"));
@@ -34,7 +34,7 @@ pub async fn as_account(namespace: &str, name: &str) -> Result<Client> {
 /// Deletes a tenant's namespace as the operator, which alone may, and waits until it is gone. The chart gives the operator
 /// no right to it yet: it has it for as long as this takes.
 pub async fn delete_namespace(name: &str) -> Result<()> {
-    let administrator = installed().await?.ground.client;
+    let administrator = find().await?.ground.client;
     let right = format!("e2e-deletes-{name}");
     let roles = Api::<ClusterRole>::all(administrator.clone());
     let bindings = Api::<ClusterRoleBinding>::all(administrator.clone());
@@ -68,7 +68,7 @@ pub async fn delete_namespace(name: &str) -> Result<()> {
 
 /// Whether the API server lets a user do something to a kind of this project's in a namespace.
 pub async fn may(user: &str, verb: &str, group: &str, resource: &str, namespace: &str) -> Result<bool> {
-    let client = installed().await?.ground.client;
+    let client = find().await?.ground.client;
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
             user: Some(user.to_owned()),

@@ -31,7 +31,9 @@ pub fn start(
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let taken = intake.clone();
     supervise("secret", secrets, shard, metrics, stop, move |object: Option<Secret>| {
-        let data = object.and_then(|object| object.data).unwrap_or_default();
+        // A Secret that is deleted takes nothing back: what was received still has to reach the store, also while all
+        // around this pod is being deleted.
+        let Some(data) = object.map(|object| object.data.unwrap_or_default()) else { return };
         taken.secrets(Secrets::new(data.into_iter().map(|(key, value)| (key, value.0))));
     });
 }

@@ -19,8 +19,9 @@ use futures::{
     future::{BoxFuture, Shared},
     stream,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
-    Resource,
+    Api, Resource,
     runtime::{
         controller::{self, Action, ReconcileRequest, applier},
         reflector::{ObjectRef, Store},
@@ -29,9 +30,12 @@ use kube::{
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
+    conditions::{self, Verdict},
     config::{RETRY_MAX, RETRY_MIN},
     context::Context,
     error::Error,
+    events, identity,
+    kube_api::{self, Object},
 };
 
 /// Reconciliations of one pipeline that run at once.
@@ -122,4 +126,28 @@ impl<K: Resource<DynamicType = ()>> Retries<K> {
     fn forget(&self, object: &K) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&ObjectRef::from_obj(object));
     }
+}
+
+/// Whether an object carries an id that an older one of its kind holds. It is told so, and nothing else is done for it.
+pub async fn is_duplicate<K: Object>(
+    api: &Api<K>,
+    object: &K,
+    store: &Store<K>,
+    observed: &[Condition],
+    context: &Context,
+) -> Result<bool, Error> {
+    if !identity::is_among(&identity::duplicates(&store.state()), object) {
+        return Ok(false);
+    }
+    let why = identity::duplicate_verdict::<K>();
+    let stalled = Verdict::yes(why.reason, why.message.clone());
+    let verdicts = [("Ready", why), ("Stalled", stalled)];
+    let conditions = conditions::merge(observed, object.meta().generation, &verdicts, context.now());
+    if conditions != observed {
+        let status =
+            serde_json::json!({"observedGeneration": object.meta().generation, "conditions": conditions});
+        kube_api::write_status(api, object, None, &status).await?;
+        events::transition(context, &object.object_ref(&()), observed, &conditions).await;
+    }
+    Ok(true)
 }

@@ -8,7 +8,7 @@ mod store;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use camerafleet_crds::{Camera, Tenant};
+use camerafleet_crds::{Camera, RetentionPolicy, Tenant};
 use camerafleet_e2e::demo::{Installed, TENANT, wait};
 use k8s_openapi::{
     api::{
@@ -22,6 +22,8 @@ use kube::{
     api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
+
+use crate::support::delete_namespace;
 
 /// A mistake is told, and what was put right has healed, within this.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -145,9 +147,15 @@ impl<'a> Scratch<'a> {
                 }
             }
         }
+        // Footage lives to its date, and its policy with it: a test does not wait for that.
+        let policies = Api::<RetentionPolicy>::namespaced(self.client.clone(), self.name);
+        for policy in policies.list(&ListParams::default()).await? {
+            policies.delete(&policy.name_any(), &DeleteParams::default()).await?;
+            let unfinished = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+            let _ = policies.patch(&policy.name_any(), &PatchParams::default(), &unfinished).await;
+        }
         Api::<Tenant>::all(self.client.clone()).delete(self.name, &DeleteParams::default()).await?;
-        Api::<Namespace>::all(self.client.clone()).delete(self.name, &DeleteParams::default()).await?;
-        Ok(())
+        delete_namespace(self.name).await
     }
 
     /// What people and machines can read: logs, metrics, events, objects but Secrets.

@@ -25,7 +25,7 @@ pub struct Observed {
     pub tenant: TenantId,
     /// The namespace's cameras, by name.
     pub cameras: Vec<Arc<Camera>>,
-    /// The uids of the fleet's cameras whose id another one holds.
+    /// The uids of the fleet's cameras and retention policies whose id another one holds.
     pub duplicates: BTreeSet<String>,
     /// Its retention policies.
     pub retention_policies: Vec<Arc<RetentionPolicy>>,
@@ -45,6 +45,9 @@ pub struct Observed {
 pub async fn gather(tenant: &Tenant, context: &Context) -> Result<Option<Observed>, Error> {
     let namespace = &tenant.spec.namespace;
     let Some(id) = identity::of(tenant).and_then(|id| TenantId::parse(id).ok()) else { return Ok(None) };
+    if identity::is_among(&identity::duplicates(&context.index.tenants.state()), tenant) {
+        return Ok(None);
+    }
     let bound = context.index.namespaces.find(|n| n.name_any() == *namespace);
     if bound.is_none_or(|n| identity::of(&*n) != Some(id.as_str())) {
         return Ok(None);
@@ -58,7 +61,10 @@ pub async fn gather(tenant: &Tenant, context: &Context) -> Result<Option<Observe
     Ok(Some(Observed {
         tenant: id,
         cameras: context.index.cameras_in(namespace),
-        duplicates: identity::duplicates(&context.index.cameras.state()),
+        duplicates: identity::duplicates(&context.index.cameras.state())
+            .into_iter()
+            .chain(identity::duplicates(&context.index.retention_policies.state()))
+            .collect(),
         retention_policies: in_namespace(&context.index.retention_policies, namespace),
         sharing_policies: in_namespace(&context.index.sharing_policies, namespace),
         camera_secrets: camera_secrets(context, namespace).await?,

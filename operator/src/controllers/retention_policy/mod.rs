@@ -45,6 +45,14 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         }
         return Ok(Action::await_change());
     }
+    let conditions = policy.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if super::is_duplicate(&api, &*policy, &context.index.retention_policies, conditions, &context).await? {
+        // Nothing depends on a copy: the footage is the first one's.
+        if draining && policy.finalizers().iter().any(|f| f == FINALIZER) {
+            set_finalizer(&api, &policy, false).await?;
+        }
+        return Ok(Action::await_change());
+    }
     let log = IntentLog::Status;
     let now = context.now();
     let Some(observed) = gather::gather(&policy, &log, &context, now).await? else {

@@ -23,6 +23,10 @@ pub async fn reconcile(policy: Arc<SharingPolicy>, context: Arc<Context>) -> Res
         identity::ensure(&api, &*policy).await?;
         return Ok(Action::await_change());
     }
+    let conditions = policy.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if super::is_duplicate(&api, &*policy, &context.index.sharing_policies, conditions, &context).await? {
+        return Ok(Action::await_change());
+    }
     let status = status(&policy, context.now());
     kube_api::write_status(&api, &*policy, policy.status.as_ref(), &status).await?;
     Ok(Action::await_change())

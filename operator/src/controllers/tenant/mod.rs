@@ -29,6 +29,10 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
         identity::ensure(&api, &*tenant).await?;
         return Ok(Action::await_change());
     }
+    let conditions = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if super::is_duplicate(&api, &*tenant, &context.index.tenants, conditions, &context).await? {
+        return Ok(Action::requeue(LOOK_AGAIN));
+    }
     let observed = gather::gather(&tenant, &context).await?;
     let plan = plan::plan(&tenant, &observed);
     let done = apply::apply(&plan, &tenant, &context).await?;

@@ -146,6 +146,12 @@ fn retention_policy<'a>(
         ));
     };
     match observed.retention_policies.iter().find(|p| p.name_any() == *name) {
+        Some(policy) if identity::is_among(&observed.duplicates, &**policy) => Err(Verdict::no(
+            "NoRetentionPolicy",
+            format!(
+                "The RetentionPolicy {name} is a copy of another one (its condition Stalled says so): name that one."
+            ),
+        )),
         Some(policy) => Ok(Some(policy)),
         None => Err(Verdict::no(
             "NoRetentionPolicy",
