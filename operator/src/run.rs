@@ -28,6 +28,7 @@ use crate::{
     http::{self, Health},
     lease::Leadership,
     metrics::Metrics,
+    not_yet,
     pods::{self, Answers},
     vault::Sessions,
     watch::{self, Queues, Router, Synced, TenantSecrets},
@@ -127,5 +128,6 @@ fn reconcile_all(
     spawn!(retention_policy, index.retention_policies, retention);
     spawn!(sharing_policy, index.sharing_policies, sharing);
     tasks.spawn(admission::watch(context.clone(), policies));
+    not_yet::start(&context.client, tasks);
     tasks.spawn(pods::poll(context));
 }
