@@ -104,6 +104,7 @@ async fn a_retention_jobs_pod_runs_when_it_comes_from_its_cron_job_and_not_other
 fn unlabelled(job: &Job) -> Job {
     let mut job = job.clone();
     job.metadata = ObjectMeta { name: Some(job.name_any()), ..ObjectMeta::default() };
+    // A Job without labels gets its template's.
     if let Some(spec) = &mut job.spec {
         spec.template.metadata = None;
     }
