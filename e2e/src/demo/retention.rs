@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use camerafleet_crds::{Camera, RetentionPolicy};
+use camerafleet_crds::{Camera, RetentionPolicy, Tenant};
 use camerafleet_footage::{custody::CustodyError, vault::VaultError};
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use serde_json::json;
 
@@ -31,6 +31,10 @@ pub async fn begin(client: &Client) -> Result<()> {
         "metadata": {"name": NAME, "namespace": TENANT},
         "spec": {"source": door.spec.source, "segmentDuration": "10s", "retentionPolicyRef": {"name": NAME}},
     });
+    // A recorder names its oldest pending epoch only, and another camera's is a day long: the key waits until nothing of
+    // its own epoch can be in the spool any more.
+    let patience = Patch::Merge(json!({"spec": {"ingest": {"spool": {"maxAge": "1m"}}}}));
+    Api::<Tenant>::all(client.clone()).patch(TENANT, &PatchParams::default(), &patience).await?;
     apply_one(client, &serde_json::from_value(policy)?).await?;
     apply_one(client, &serde_json::from_value(camera)?).await
 }

@@ -36,7 +36,7 @@ pub struct Router {
     retention_policy: UnboundedSender<ReconcileRequest<RetentionPolicy>>,
     sharing_policy: UnboundedSender<ReconcileRequest<SharingPolicy>>,
     index: OnceLock<Index>,
-    secrets: TenantSecrets,
+    pub(super) secrets: TenantSecrets,
 }
 
 /// A queue whose reader is gone belongs to a process that is stopping.
@@ -122,6 +122,11 @@ impl Router {
     /// A tenant's namespace is bound: its cameras' Secrets can be watched from now on.
     pub fn watch_secrets(self: &Arc<Self>, namespace: &str) {
         self.secrets.watch(namespace, self);
+    }
+
+    /// Whether a namespace is some tenant's.
+    pub(super) fn is_tenants(&self, namespace: &str) -> bool {
+        self.index.get().is_some_and(|index| index.tenant_of(namespace).is_some())
     }
 
     /// The recorders of a namespace, and the tenant's counts.

@@ -41,18 +41,23 @@ impl TenantSecrets {
         tokio::spawn(async move {
             let mut events = watcher(api, config).default_backoff().boxed();
             loop {
-                match events.try_next().await {
-                    Ok(Some(_)) => {}
+                let event = events.try_next().await;
+                let Some(router) = router.upgrade() else { return };
+                match event {
+                    Ok(Some(_)) => router.recorders_of(Some(&namespace)),
                     Ok(None) => return,
+                    // The tenant is gone, and with it the right to look: its next one asks for a watch again.
+                    Err(_) if !router.is_tenants(&namespace) => return router.secrets.forget(&namespace),
                     Err(error) => {
-                        tracing::warn!(namespace, %error, "watch of camera Secrets failed; trying again");
-                        continue;
+                        tracing::warn!(namespace, %error, "watch of camera Secrets failed; trying again")
                     }
                 }
-                let Some(router) = router.upgrade() else { return };
-                router.recorders_of(Some(&namespace));
             }
         });
+    }
+
+    fn forget(&self, namespace: &str) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
     }
 }
 
