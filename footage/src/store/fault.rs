@@ -21,6 +21,10 @@ pub enum StoreFault {
     NoSuchObject,
     /// Another write of the same object is under way.
     Conflict,
+    /// The store's certificate is signed by an authority that is not trusted.
+    UnknownAuthority,
+    /// The store's certificate is itself an authority's, which TLS refuses.
+    AuthorityAsServer,
     /// No answer, or none that can be read.
     Unreachable,
 }
@@ -31,6 +35,8 @@ const CODES: &[(&str, StoreFault)] = &[
     ("InvalidAccessKeyId", StoreFault::UnknownAccessKey),
     ("SignatureDoesNotMatch", StoreFault::WrongSecretKey),
     ("RequestTimeTooSkewed", StoreFault::ClockSkewed),
+    ("UnknownIssuer", StoreFault::UnknownAuthority),
+    ("CaUsedAsEndEntity", StoreFault::AuthorityAsServer),
     ("QuotaExceeded", StoreFault::Full),
     ("StorageFull", StoreFault::Full),
     ("InsufficientStorage", StoreFault::Full),
@@ -89,6 +95,11 @@ mod tests {
             (
                 Error::Generic { store: "S3", source: body("<Code>XMinioStorageFull</Code>") },
                 StoreFault::Full,
+            ),
+            (Error::Generic { store: "S3", source: body("UnknownIssuer") }, StoreFault::UnknownAuthority),
+            (
+                Error::Generic { store: "S3", source: body("CaUsedAsEndEntity") },
+                StoreFault::AuthorityAsServer,
             ),
             (Error::Generic { store: "S3", source: body("connection refused") }, StoreFault::Unreachable),
             (Error::AlreadyExists { path: path(), source: body("") }, StoreFault::Conflict),

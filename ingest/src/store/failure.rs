@@ -74,6 +74,14 @@ pub fn classify(error: &object_store::Error) -> Failure {
             message: "The store was busy with an object of the same name; it is tried again.",
             everywhere: false,
         },
+        StoreFault::UnknownAuthority => everywhere(
+            UNREACHABLE,
+            "The store's certificate is signed by a CA that is not known here: put the CA's into the Secret in spec.storage.s3.caBundleSecretRef.",
+        ),
+        StoreFault::AuthorityAsServer => everywhere(
+            UNREACHABLE,
+            "The store's certificate is itself a CA's: give the store one that the CA signed, and only the CA's to spec.storage.s3.caBundleSecretRef.",
+        ),
         StoreFault::Unreachable => everywhere(
             UNREACHABLE,
             "The store cannot be reached: check spec.storage.s3.endpoint, its certificate and the network to it.",

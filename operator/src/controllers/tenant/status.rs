@@ -115,6 +115,14 @@ fn refused(role: Role, secret: &str, why: Problem) -> Verdict {
             "ClockSkewed",
             "The store's clock and the operator's differ too much: synchronise them.",
         ),
+        Problem::Fault(StoreFault::UnknownAuthority) => Verdict::no(
+            "StoreUnreachable",
+            "The store's certificate is signed by a CA that is not known here: put the CA's into the Secret in spec.storage.s3.caBundleSecretRef.",
+        ),
+        Problem::Fault(StoreFault::AuthorityAsServer) => Verdict::no(
+            "StoreUnreachable",
+            "The store's certificate is itself a CA's: give the store one that the CA signed.",
+        ),
         Problem::Fault(StoreFault::Full | StoreFault::Conflict | StoreFault::Unreachable) => Verdict::no(
             "StoreUnreachable",
             "The store does not answer: check spec.storage.s3.endpoint, its certificate and the network to it.",
