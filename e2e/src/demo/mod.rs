@@ -76,7 +76,7 @@ pub async fn run(ground: Ground, started: Instant) -> Result<()> {
     for line in held {
         say(&format!("      {line}"));
     }
-    let what = "footage past its date is gone, and its key (a camera with keepFor: 3m, keyEpoch: 1m; takes six minutes)";
+    let what = "footage past its date is gone, and its key (a camera with keepFor: 3m, keyEpoch: 1m; takes about five minutes)";
     for line in step(what, retention::expires(&installed, &vaulted)).await? {
         say(&format!("      {line}"));
     }

@@ -9,7 +9,7 @@ use tokio::{
     process::Command,
 };
 
-/// The demo's last step waits six minutes for footage to be past its date.
+/// The demo's last step waits about five minutes for footage to be past its date.
 const LIMIT: Duration = Duration::from_secs(12 * 60);
 
 #[tokio::test]
