@@ -1,9 +1,9 @@
-//! Custody `Vault`: the two secrets of a segment come from two Transit keys of the tenant's mount. Under which
-//! grant that may happen is the caller's to prove; Vault holds the caller to its tenant.
+//! The two secrets of a segment, from whoever keeps their keys. Under which grant that may happen is the caller's to
+//! prove; Vault holds the caller to its tenant.
 
 use crate::{
     seal::{SealedHeader, Secret32},
-    vault::{Secret, Vault, VaultError},
+    vault::{TransitKeys, VaultError},
 };
 
 /// Why a segment's secrets could not be had.
@@ -20,24 +20,55 @@ pub enum CustodyError {
         /// The Transit key.
         key: String,
     },
+    /// Under custody `Owners` no key in Vault gives the window key.
+    #[error(
+        "the window key is in the owners' keeping: a threshold of them must release their shares, and nothing in Vault replaces them"
+    )]
+    OwnersKeepIt,
 }
 
-/// The window key W and the epoch share E of a segment.
+/// The window key W and the epoch share E of a segment under custody `Vault`.
 pub async fn unwrap(
-    vault: &Vault,
+    keys: &impl TransitKeys,
     mount: &str,
     header: &SealedHeader,
 ) -> Result<(Secret32, Secret32), CustodyError> {
-    let window = unwrap_one(vault, mount, header.wrapped_window_key()).await?;
-    let epoch = unwrap_one(vault, mount, header.wrapped_epoch_share()).await?;
+    let window = window_key(keys, mount, header).await?;
+    let epoch = epoch_share(keys, mount, header).await?;
     Ok((window, epoch))
 }
 
-async fn unwrap_one(vault: &Vault, mount: &str, wrapped: (&str, &[u8])) -> Result<Secret32, CustodyError> {
-    let (key, ciphertext) = wrapped;
+/// The window key W, under custody `Vault`.
+///
+/// # Errors
+/// [`CustodyError::OwnersKeepIt`] under custody `Owners`: see [`crate::seal::combine`].
+pub async fn window_key(
+    keys: &impl TransitKeys,
+    mount: &str,
+    header: &SealedHeader,
+) -> Result<Secret32, CustodyError> {
+    let (key, wrapped) = header.wrapped_window_key().ok_or(CustodyError::OwnersKeepIt)?;
+    unwrap_one(keys, mount, key, wrapped).await
+}
+
+/// The epoch share E, from the epoch's key. Through a hold: [`crate::hold::epoch_share`].
+pub async fn epoch_share(
+    keys: &impl TransitKeys,
+    mount: &str,
+    header: &SealedHeader,
+) -> Result<Secret32, CustodyError> {
+    let (key, wrapped) = header.wrapped_epoch_share();
+    unwrap_one(keys, mount, key, wrapped).await
+}
+
+async fn unwrap_one(
+    keys: &impl TransitKeys,
+    mount: &str,
+    key: &str,
+    wrapped: &[u8],
+) -> Result<Secret32, CustodyError> {
     let not_a_secret = || CustodyError::NotASecret { key: key.to_owned() };
-    let mut answers = vault.decrypt(mount, key, &[ciphertext.to_vec()]).await?;
-    let secret: Secret = answers.pop().ok_or_else(not_a_secret)??;
-    let bytes: &[u8; 32] = secret.expose().try_into().map_err(|_| not_a_secret())?;
-    Ok(Secret32::from_bytes(bytes))
+    let mut answers = keys.unwrap(mount, key, &[wrapped.to_vec()]).await?;
+    let secret = answers.pop().ok_or_else(not_a_secret)??;
+    Secret32::try_from(secret.expose()).map_err(|_| not_a_secret())
 }

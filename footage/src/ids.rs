@@ -7,10 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Why a text is no id.
 #[derive(Debug, thiserror::Error)]
-#[error("{kind} id must be 1 to 63 characters of a-z, 0-9 and '-', not starting or ending with '-'")]
+#[error("{kind} id must be {form}")]
 pub struct InvalidId {
     kind: &'static str,
+    form: &'static str,
 }
+
+const NAME: &str = "1 to 63 characters of a-z, 0-9 and '-', not starting or ending with '-'";
+const HEX: &str = "32 characters of lower-case hex";
 
 /// An id goes into object keys, key names and header lines, where nothing needs escaping.
 fn is_valid(text: &str) -> bool {
@@ -20,26 +24,9 @@ fn is_valid(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Checks the form.
-            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
-                let text = text.into();
-                if is_valid(&text) { Ok(Self(text)) } else { Err(InvalidId { kind: $kind }) }
-            }
-
-            /// The id's text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
+/// What every id has once it can be parsed.
+macro_rules! common {
+    ($name:ident) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -54,46 +41,77 @@ macro_rules! id {
     };
 }
 
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks the form.
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
+                let text = text.into();
+                if is_valid(&text) { Ok(Self(text)) } else { Err(InvalidId { kind: $kind, form: NAME }) }
+            }
+
+            /// The id's text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        common!($name);
+    };
+}
+
 id!(/** A Tenant's lasting identity. */ TenantId, "tenant");
 id!(/** A Camera's lasting identity. */ CameraId, "camera");
 id!(/** A RetentionPolicy's lasting identity. */ PolicyId, "policy");
+id!(/** A LegalHold's lasting identity. */ HoldId, "hold");
 
-/// A recorder stream: one incarnation of one camera's recorder. It is the first 16 bytes of its public key's SHA-256,
-/// as hex, so that an object's name commits to the key that signed it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct StreamId(String);
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
 
-impl StreamId {
-    /// From the bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
-    }
+        impl $name {
+            /// From the bytes.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
+            }
 
-    /// Checks the form: 32 characters of lower-case hex.
-    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
-        let text = text.into();
-        let ok = text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if ok { Ok(Self(text)) } else { Err(InvalidId { kind: "stream" }) }
-    }
+            /// Checks the form: 32 characters of lower-case hex.
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
+                let text = text.into();
+                let ok =
+                    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+                if ok { Ok(Self(text)) } else { Err(InvalidId { kind: $kind, form: HEX }) }
+            }
 
-    /// The id's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+            /// The id's text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        common!($name);
+    };
 }
 
-impl fmt::Display for StreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for StreamId {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Self::parse(String::deserialize(d)?).map_err(de::Error::custom)
-    }
-}
+hex_id!(
+    /// A recorder stream: one incarnation of one camera's recorder. It is the first 16 bytes of its public key's
+    /// SHA-256, as hex, so that an object's name commits to the key that signed it.
+    StreamId,
+    "stream"
+);
+hex_id!(
+    /// A window key under custody `Owners`: 16 bytes of a digest over what the key is for and its commitment, as hex.
+    WindowId,
+    "window"
+);
 
 #[cfg(test)]
 mod tests {

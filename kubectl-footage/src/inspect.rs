@@ -24,7 +24,13 @@ pub fn run(file: &Path) -> Result<()> {
     println!("Stream          {}, segment {}", identity.stream, identity.sequence);
     println!("Opened          {}", identity.opened_at);
     println!("Sharing policy  {policy}");
-    println!("Opens with      {} and {}, both", identity.window_key_name(), identity.epoch_key_name());
+    let window = match header.owners_window() {
+        Some(window) => {
+            format!("the shares of {} of {} owners", window.threshold(), window.sealed_shares().len())
+        }
+        None => identity.window_key_name().unwrap_or_default(),
+    };
+    println!("Opens with      {window} and {}, both", identity.epoch_key_name());
     println!("Follows         {previous}");
     println!("Digest          sha256:{}", hex(&digest));
     println!(

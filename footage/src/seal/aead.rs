@@ -4,7 +4,7 @@ use age_core::format::{FILE_KEY_BYTES, FileKey};
 use age_core::secrecy::ExposeSecret;
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::secret::Secret32;
@@ -35,6 +35,12 @@ fn kek(w: &Secret32, e: &Secret32, identity: &[u8]) -> Result<LessSafeKey, Unspe
 /// A zero nonce, as age's own stanzas have it: E is fresh for each segment, so each key seals one message.
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])
+}
+
+/// The key of age's MAC over the header (C2SP age, "Header MAC").
+pub(super) fn header_mac_key(file_key: &FileKey) -> Result<hmac::Key, Unspecified> {
+    let prk = hkdf::Salt::none(hkdf::HKDF_SHA256).extract(file_key.expose_secret());
+    Ok(hmac::Key::from(prk.expand(&[b"header"], hmac::HMAC_SHA256)?))
 }
 
 pub(super) fn wrap(

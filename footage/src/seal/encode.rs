@@ -3,6 +3,9 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 
+// Lower-case hex, as JSON documents use it.
+pub(super) use crate::digest::{hex, unhex};
+
 /// age's base64: standard alphabet, no padding.
 pub(super) fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD_NO_PAD.encode(bytes)
@@ -17,25 +20,8 @@ pub(super) fn unbase64<const N: usize>(text: &str) -> Option<[u8; N]> {
     BASE64_STANDARD_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
-/// Lower-case hex, as JSON documents use it.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// The reverse of [`hex`].
-pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-        return None;
-    }
-    let mut out = [0; N];
-    for (i, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(out)
-}
-
 /// Appends an item with its length (four bytes, big-endian), so that no two lists of items are the same bytes.
-pub(super) fn push_item(out: &mut Vec<u8>, item: &[u8]) {
+pub(crate) fn push_item(out: &mut Vec<u8>, item: &[u8]) {
     let length = u32::try_from(item.len()).expect("items are parts of a header, which is bounded");
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(item);

@@ -75,6 +75,11 @@ pub enum OpenError {
         /// The bound, in bytes.
         max: usize,
     },
+    /// The file ends inside a chunk, which then cannot be checked. What was read before is genuine.
+    #[error(
+        "the segment ends inside a chunk that does not authenticate: it was cut off there, or its end was tampered with"
+    )]
+    CutOff,
     /// The file ends too early.
     #[error("the segment is truncated: it ends in its {part}")]
     Truncated {
@@ -125,6 +130,11 @@ pub enum OpenError {
         /// The stream that the header names.
         stream: String,
     },
+    /// The window key is in other hands than the SharingPolicy says.
+    #[error(
+        "the window key was split among other owners than the SharingPolicy names, or under another threshold: release nothing for this segment"
+    )]
+    WrongOwners,
     /// The two secrets do not open the file key.
     #[error(
         "the window key and the epoch share do not open this segment: unwrap the two that its own header carries"
@@ -133,8 +143,8 @@ pub enum OpenError {
     /// age's MAC over the header fails: a stanza was added, removed or changed.
     #[error("the header's MAC does not fit: the segment was tampered with")]
     TamperedHeader,
-    /// A part of the payload does not authenticate. (At the file's end this may be a truncation.)
-    #[error("the payload does not authenticate: the segment was tampered with or cut off")]
+    /// A whole chunk of the payload does not authenticate.
+    #[error("the payload does not authenticate: the segment was tampered with")]
     TamperedPayload,
     /// Reading failed.
     #[error("reading the segment failed: {0}")]
@@ -145,7 +155,7 @@ impl From<OpenError> for io::Error {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Io(error) => error,
-            OpenError::Truncated { .. } => Self::new(io::ErrorKind::UnexpectedEof, error),
+            OpenError::Truncated { .. } | OpenError::CutOff => Self::new(io::ErrorKind::UnexpectedEof, error),
             error => Self::new(io::ErrorKind::InvalidData, error),
         }
     }

@@ -1,19 +1,24 @@
 //! A sealed segment's header, read without any key.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
-use age_core::format::Stanza;
 use age_core::format::read::age_stanza;
+use age_core::format::{FileKey, Stanza};
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 
-use super::aead::WRAPPED_FILE_KEY_BYTES;
+use super::aead::{self, WRAPPED_FILE_KEY_BYTES};
 use super::encode::{sha256, unbase64};
 use super::error::OpenError;
 use super::identity::{SegmentIdentity, shown};
+use super::open::SegmentExpectation;
+use super::owners::OwnersWindow;
 use super::recipient::signed_message;
+use super::secret::Secret32;
 use super::{EPOCH_STANZA, SEGMENT_STANZA, WINDOW_STANZA};
 
-/// The largest header that is read, in bytes. Under custody `Vault` one has about 2,100.
+/// The largest header that is read, in bytes. Under custody `Vault` one has about 2,100; with 16 owners about 20,000.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 const FIRST_LINE: &[u8] = b"age-encryption.org/v1\n";
@@ -30,11 +35,45 @@ pub struct SealedHeader {
     pub identity: SegmentIdentity,
     signature: [u8; 64],
     wrapped_file_key: [u8; WRAPPED_FILE_KEY_BYTES],
-    window_key_name: String,
-    wrapped_window_key: Vec<u8>,
+    window: WindowStanza,
     epoch_key_name: String,
     wrapped_epoch_share: Vec<u8>,
     bytes: Vec<u8>,
+}
+
+/// Where the window key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum WindowStanza {
+    Vault { key_name: String, wrapped: Vec<u8> },
+    Owners(OwnersWindow),
+}
+
+impl WindowStanza {
+    /// The names decide which key a job uses, and what a share must say of itself: they must be the identity's
+    /// own, or a header could have a job use another camera's key.
+    fn read(stanza: Stanza, identity: &SegmentIdentity) -> Result<Self, OpenError> {
+        let (window, name) = match identity.window_key_name() {
+            Some(key_name) => (Self::Vault { key_name: key_name.clone(), wrapped: stanza.body }, key_name),
+            None => {
+                let window = OwnersWindow::parse(&stanza.body)?;
+                let id = window.id(identity);
+                (Self::Owners(window), id)
+            }
+        };
+        if stanza.args != [identity.custody.as_str(), &name] {
+            return Err(OpenError::Malformed {
+                what: "the window stanza is not for this segment's window key",
+            });
+        }
+        Ok(window)
+    }
+
+    fn body(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Vault { wrapped, .. } => Cow::Borrowed(wrapped),
+            Self::Owners(window) => Cow::Owned(window.encode()),
+        }
+    }
 }
 
 impl SealedHeader {
@@ -68,9 +107,20 @@ impl SealedHeader {
         found.finish(bytes)
     }
 
-    /// The Transit key's name and the ciphertext that it opens to the window key.
-    pub fn wrapped_window_key(&self) -> (&str, &[u8]) {
-        (&self.window_key_name, &self.wrapped_window_key)
+    /// Under custody `Vault`, the Transit key's name and the ciphertext that it opens to the window key.
+    pub fn wrapped_window_key(&self) -> Option<(&str, &[u8])> {
+        match &self.window {
+            WindowStanza::Vault { key_name, wrapped } => Some((key_name, wrapped)),
+            WindowStanza::Owners(_) => None,
+        }
+    }
+
+    /// Under custody `Owners`, the sealed shares of the window key.
+    pub fn owners_window(&self) -> Option<&OwnersWindow> {
+        match &self.window {
+            WindowStanza::Vault { .. } => None,
+            WindowStanza::Owners(window) => Some(window),
+        }
     }
 
     /// The Transit key's name and the ciphertext that it opens to the epoch share.
@@ -88,7 +138,7 @@ impl SealedHeader {
         let message = signed_message(
             &self.identity.encoded(),
             &self.wrapped_file_key,
-            &self.wrapped_window_key,
+            &self.window.body(),
             &self.wrapped_epoch_share,
         );
         UnparsedPublicKey::new(&ED25519, stream_key)
@@ -106,12 +156,54 @@ impl SealedHeader {
         self.bytes.len()
     }
 
-    pub(super) fn wrapped_file_key(&self) -> &[u8; WRAPPED_FILE_KEY_BYTES] {
-        &self.wrapped_file_key
-    }
-
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+}
+
+/// A header whose tenant and camera are the expected ones and whose signature fits. What is made of a segment under
+/// new keys, a hold's copy or a re-headed file, is made of one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthenticatedHeader(SealedHeader);
+
+impl SealedHeader {
+    /// Checks the identity against what is expected, then the signature.
+    pub fn authenticate(self, expected: &SegmentExpectation) -> Result<AuthenticatedHeader, OpenError> {
+        let identity = &self.identity;
+        if identity.tenant != expected.tenant {
+            let (expected, found) = (expected.tenant.to_string(), identity.tenant.to_string());
+            return Err(OpenError::WrongTenant { expected, found });
+        }
+        if identity.camera != expected.camera {
+            let (expected, found) = (expected.camera.to_string(), identity.camera.to_string());
+            return Err(OpenError::WrongCamera { expected, found });
+        }
+        self.verify_signature(&expected.stream_key.unwrap_or(identity.stream_key))?;
+        Ok(AuthenticatedHeader(self))
+    }
+}
+
+impl AuthenticatedHeader {
+    /// The header.
+    pub fn header(&self) -> &SealedHeader {
+        &self.0
+    }
+
+    pub(super) fn into_header(self) -> SealedHeader {
+        self.0
+    }
+
+    /// The file key, after age's MAC was checked with it.
+    pub(super) fn file_key(&self, w: &Secret32, e: &Secret32) -> Result<FileKey, OpenError> {
+        let header = &self.0;
+        let file_key = aead::unwrap(w, e, &header.identity.encoded(), &header.wrapped_file_key)
+            .map_err(|_| OpenError::WrongSecret)?;
+        // The MAC covers everything before it, up to and with the three dashes.
+        let (covered, mac) = header.bytes.split_at(header.bytes.len() - (MAC_CHARACTERS + 2));
+        let mac = std::str::from_utf8(&mac[1..=MAC_CHARACTERS]).ok().and_then(unbase64::<32>);
+        let key = aead::header_mac_key(&file_key).map_err(|_| OpenError::WrongSecret)?;
+        mac.and_then(|mac| hmac::verify(&key, covered, &mac).ok()).ok_or(OpenError::TamperedHeader)?;
+        Ok(file_key)
     }
 }
 
@@ -146,13 +238,8 @@ impl Found {
         let (identity, signature) = SegmentIdentity::from_arguments(&segment.args)?;
         let window = self.window.ok_or(OpenError::Malformed { what: "there is no window stanza" })?;
         let epoch = self.epoch.ok_or(OpenError::Malformed { what: "there is no epoch stanza" })?;
-        // The names decide which key a job uses: they must be the identity's own, or a header could have a
-        // job use another camera's key.
-        let window_key_name = identity.window_key_name();
+        let window = WindowStanza::read(window, &identity)?;
         let epoch_key_name = identity.epoch_key_name();
-        if window.args != [identity.custody.as_str(), window_key_name.as_str()] {
-            return Err(OpenError::Malformed { what: "the window stanza is not for this camera's key" });
-        }
         if epoch.args != [epoch_key_name.as_str()] {
             return Err(OpenError::Malformed { what: "the epoch stanza is not for this epoch's key" });
         }
@@ -165,8 +252,7 @@ impl Found {
             identity,
             signature,
             wrapped_file_key,
-            window_key_name,
-            wrapped_window_key: window.body,
+            window,
             epoch_key_name,
             wrapped_epoch_share: epoch.body,
             bytes,

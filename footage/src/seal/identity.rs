@@ -21,6 +21,8 @@ const NONE: &str = "-";
 pub enum Custody {
     /// `vault`: it is wrapped to the camera's Transit key.
     Vault,
+    /// `owners`: it is split among the owners, and each share is sealed to one of them.
+    Owners,
 }
 
 impl Custody {
@@ -28,6 +30,7 @@ impl Custody {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Vault => "vault",
+            Self::Owners => "owners",
         }
     }
 }
@@ -62,8 +65,8 @@ pub struct SegmentIdentity {
     pub sequence: u64,
     /// When it was opened, in whole milliseconds.
     pub opened_at: Timestamp,
-    /// SHA-256 of the public key that the window key is wrapped to (under `Vault`, the camera key's
-    /// SubjectPublicKeyInfo).
+    /// What the window key is wrapped to: under `Vault`, SHA-256 of the camera key's SubjectPublicKeyInfo; under
+    /// `Owners`, a digest of threshold, owners and the key's commitment ([`super::OwnersWindow::check_owners`]).
     pub window_recipient: [u8; 32],
     /// Under which retention policy it expires.
     pub policy: PolicyId,
@@ -91,10 +94,11 @@ impl SegmentIdentity {
         epoch_key_name(&self.policy, &self.epoch)
     }
 
-    /// The name of the Transit key that the window key is wrapped to.
-    pub fn window_key_name(&self) -> String {
+    /// The name of the Transit key that the window key is wrapped to; `None` where the owners keep it.
+    pub fn window_key_name(&self) -> Option<String> {
         match self.custody {
-            Custody::Vault => camera_key_name(&self.camera),
+            Custody::Vault => Some(camera_key_name(&self.camera)),
+            Custody::Owners => None,
         }
     }
 
@@ -192,6 +196,7 @@ impl SegmentIdentity {
         };
         let custody = match custody {
             "vault" => Custody::Vault,
+            "owners" => Custody::Owners,
             other => {
                 return Err(OpenError::UnknownVersion { what: "custody", found: shown(other) });
             }
@@ -221,7 +226,7 @@ impl SegmentIdentity {
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())
                 .ok_or_else(|| malformed("the opening time"))?,
             window_recipient: unbase64(window_recipient)
-                .ok_or_else(|| malformed("the camera key's digest"))?,
+                .ok_or_else(|| malformed("the digest of what the window key is wrapped to"))?,
             policy,
             epoch,
             epoch_recipient: unbase64(epoch_recipient).ok_or_else(|| malformed("the epoch key's digest"))?,

@@ -77,7 +77,7 @@ impl PublicKey {
 
     /// RSA-OAEP with SHA-256 for hash and MGF1 and no label: what Transit's `decrypt` takes (base64 after
     /// `vault:v1:`).
-    pub(super) fn wrap(&self, secret: &Secret32) -> Result<Vec<u8>, SealError> {
+    pub(crate) fn wrap(&self, secret: &Secret32) -> Result<Vec<u8>, SealError> {
         let mut out = vec![0; self.0.key.ciphertext_size()];
         let length = self
             .0

@@ -6,13 +6,15 @@
 mod aead;
 mod close;
 mod digest;
-mod encode;
+pub(crate) mod encode;
 mod error;
 mod header;
 mod identity;
 mod keys;
 mod open;
+mod owners;
 mod recipient;
+mod rehead;
 mod secret;
 mod stream;
 mod writer;
@@ -23,12 +25,17 @@ mod tests;
 pub use close::{CloseRecord, CloseRecordError, LastSegment, MAX_REASON_BYTES};
 pub use digest::{hash_segment, segment_digest};
 pub use error::{OpenError, SealError};
-pub use header::{MAX_HEADER_BYTES, SealedHeader};
+pub use header::{AuthenticatedHeader, MAX_HEADER_BYTES, SealedHeader};
 pub use identity::{Custody, Previous, SegmentIdentity, stream_id};
 pub use keys::{MIN_RSA_BITS, PublicKey, PublicKeyError};
 pub use open::{OpenedSegment, SegmentExpectation, open};
+pub use owners::{
+    InvalidOwners, MAX_OWNERS, MAX_SEALED_SHARE_BYTES, MAX_SHARE_BYTES, OwnersCustody, OwnersWindow,
+    ShareContext, ShareError, WindowContext, WindowShare, combine,
+};
+pub use rehead::{NewHeader, Reheaded, rehead};
 pub use secret::{Secret32, WrongSecretLength};
-pub use stream::{FinishedSegment, RecorderStream, SegmentPolicy};
+pub use stream::{FinishedSegment, RecorderStream, SegmentPolicy, WindowCustody};
 pub use writer::SegmentWriter;
 
 /// The format's version, the first argument of the segment stanza.
@@ -36,7 +43,7 @@ pub const FORMAT_VERSION: &str = "1";
 
 /// The stanza with the identity; its body is the file key under the key-encryption key.
 pub const SEGMENT_STANZA: &str = "camerafleet.io/segment";
-/// The stanza whose body is the wrapped window key.
+/// The stanza with the wrapped window key, or its sealed shares.
 pub const WINDOW_STANZA: &str = "camerafleet.io/window";
 /// The stanza whose body is the wrapped epoch share.
 pub const EPOCH_STANZA: &str = "camerafleet.io/epoch";

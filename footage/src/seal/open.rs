@@ -11,7 +11,6 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::ids::{CameraId, TenantId};
 
-use super::aead;
 use super::digest::segment_digest;
 use super::encode::finish_sha256;
 use super::error::OpenError;
@@ -41,23 +40,14 @@ pub fn open<R: Read>(
     e: Secret32,
 ) -> Result<OpenedSegment<R>, OpenError> {
     let mut file = BufReader::new(file);
-    let header = SealedHeader::read(&mut file)?;
+    let header = SealedHeader::read(&mut file)?.authenticate(expected)?;
+    let file_key = header.file_key(&w, &e)?;
+    let header = header.into_header();
     let identity = header.identity.clone();
-    if identity.tenant != expected.tenant {
-        let (expected, found) = (expected.tenant.to_string(), identity.tenant.to_string());
-        return Err(OpenError::WrongTenant { expected, found });
-    }
-    if identity.camera != expected.camera {
-        let (expected, found) = (expected.camera.to_string(), identity.camera.to_string());
-        return Err(OpenError::WrongCamera { expected, found });
-    }
-    header.verify_signature(&expected.stream_key.unwrap_or(identity.stream_key))?;
-    let file_key = aead::unwrap(&w, &e, &identity.encoded(), header.wrapped_file_key())
-        .map_err(|_| OpenError::WrongSecret)?;
     let header_digest = header.digest();
-    // age parses the very bytes that were checked above, and checks its MAC over them.
-    let hash = Arc::new(Mutex::new(Context::new(&SHA256)));
-    let payload = HashingReader { file, hash: Arc::clone(&hash) };
+    // age parses the very bytes that were checked above.
+    let passed = Arc::new(Mutex::new(Passed { hash: Context::new(&SHA256), bytes: 0 }));
+    let payload = HashingReader { file, passed: Arc::clone(&passed) };
     let whole = Cursor::new(header.into_bytes()).chain(payload);
     let reader = Decryptor::new_buffered(whole)
         .and_then(|decryptor| decryptor.decrypt(std::iter::once(&Unwrapped(file_key) as &dyn age::Identity)))
@@ -69,7 +59,7 @@ pub fn open<R: Read>(
             DecryptError::InvalidMac => OpenError::TamperedHeader,
             _ => OpenError::Malformed { what: "age cannot read it" },
         })?;
-    Ok(OpenedSegment { identity, header_digest, hash, reader, state: State::Reading })
+    Ok(OpenedSegment { identity, header_digest, passed, reader, state: State::Reading })
 }
 
 /// The header's bytes that were checked, and the rest of the file behind them.
@@ -81,7 +71,7 @@ pub struct OpenedSegment<R: Read> {
     identity: SegmentIdentity,
     header_digest: [u8; 32],
     /// Shared with the reader below, which age does not give back.
-    hash: Arc<Mutex<Context>>,
+    passed: Arc<Mutex<Passed>>,
     reader: StreamReader<Whole<R>>,
     state: State,
 }
@@ -90,6 +80,8 @@ pub struct OpenedSegment<R: Read> {
 enum State {
     Reading,
     Ended,
+    /// The file ended before the payload did.
+    CutOff,
     Failed,
 }
 
@@ -105,20 +97,42 @@ impl<R: Read> OpenedSegment<R> {
         if self.state != State::Ended {
             return None;
         }
-        let payload = self.hash.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let payload = self.passed.lock().unwrap_or_else(PoisonError::into_inner).hash.clone();
         Some(segment_digest(&self.header_digest, &finish_sha256(payload)))
+    }
+
+    /// Whether the file turned out to end before its payload did, as a recorder that was killed leaves it. What was
+    /// read before is genuine, and all there is. (Whoever changes the last bytes of a whole file makes it look so, too.)
+    pub fn is_truncated(&self) -> bool {
+        self.state == State::CutOff
+    }
+
+    /// What a failure of age's stream says of the file.
+    fn failed(&mut self, error: io::Error) -> io::Error {
+        let bytes = self.passed.lock().unwrap_or_else(PoisonError::into_inner).bytes;
+        let ends_inside_a_chunk = !bytes.saturating_sub(NONCE_BYTES).is_multiple_of(SEALED_CHUNK_BYTES);
+        let (state, error) = match error.kind() {
+            io::ErrorKind::UnexpectedEof => (State::CutOff, OpenError::Truncated { part: "payload" }.into()),
+            // age asks for a whole chunk, and gets less only from a file that ends.
+            io::ErrorKind::InvalidData if ends_inside_a_chunk => (State::CutOff, OpenError::CutOff.into()),
+            io::ErrorKind::InvalidData => (State::Failed, OpenError::TamperedPayload.into()),
+            _ => (State::Failed, error),
+        };
+        self.state = state;
+        error
     }
 }
 
 impl<R: Read> Read for OpenedSegment<R> {
-    /// An [`io::Error`] that says why: [`OpenError::Truncated`] or [`OpenError::TamperedPayload`] inside, or
-    /// the file's own error.
+    /// An [`io::Error`] that says why: [`OpenError::Truncated`], [`OpenError::CutOff`] or
+    /// [`OpenError::TamperedPayload`] inside, or the file's own error.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
         }
         match self.state {
             State::Ended => return Ok(0),
+            State::CutOff => return Err(OpenError::Truncated { part: "payload" }.into()),
             State::Failed => return Err(OpenError::TamperedPayload.into()),
             State::Reading => (),
         }
@@ -128,14 +142,7 @@ impl<R: Read> Read for OpenedSegment<R> {
                 Ok(0)
             }
             Ok(n) => Ok(n),
-            Err(error) => {
-                self.state = State::Failed;
-                Err(match error.kind() {
-                    io::ErrorKind::UnexpectedEof => OpenError::Truncated { part: "payload" }.into(),
-                    io::ErrorKind::InvalidData => OpenError::TamperedPayload.into(),
-                    _ => error,
-                })
-            }
+            Err(error) => Err(self.failed(error)),
         }
     }
 }
@@ -149,22 +156,34 @@ impl age::Identity for Unwrapped {
     }
 }
 
+/// The nonce before the payload's chunks, and a whole chunk with its tag (C2SP age, "Payload").
+const NONCE_BYTES: u64 = 16;
+const SEALED_CHUNK_BYTES: u64 = 64 * 1024 + 16;
+
+/// The payload's bytes that were read so far.
+struct Passed {
+    hash: Context,
+    bytes: u64,
+}
+
 /// Hashes the payload as it passes.
 struct HashingReader<R> {
     file: R,
-    hash: Arc<Mutex<Context>>,
+    passed: Arc<Mutex<Passed>>,
 }
 
 impl<R> HashingReader<R> {
-    fn update(hash: &Mutex<Context>, bytes: &[u8]) {
-        hash.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+    fn update(passed: &Mutex<Passed>, bytes: &[u8]) {
+        let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.hash.update(bytes);
+        passed.bytes += bytes.len() as u64;
     }
 }
 
 impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let n = self.file.read(out)?;
-        Self::update(&self.hash, &out[..n]);
+        Self::update(&self.passed, &out[..n]);
         Ok(n)
     }
 }
@@ -180,7 +199,7 @@ impl<R: BufRead> BufRead for HashingReader<R> {
         if n > 0
             && let Ok(shown) = self.file.fill_buf()
         {
-            Self::update(&self.hash, &shown[..n.min(shown.len())]);
+            Self::update(&self.passed, &shown[..n.min(shown.len())]);
         }
         self.file.consume(n);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::Arc;
 
 use age_core::format::{FileKey, Stanza};
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -31,12 +32,22 @@ pub(super) fn signed_message(
     out
 }
 
+/// A window key as the window stanza holds it: made once for each key, not for each segment.
+pub(super) struct WrappedWindow {
+    /// The stanza's second argument: the camera key's name, or the window's id.
+    pub name: String,
+    /// The segment stanza's argument for what the key is wrapped to.
+    pub recipient: [u8; 32],
+    /// The stanza's body.
+    pub body: Arc<[u8]>,
+}
+
 /// Wraps one segment's file key.
 pub(super) struct SegmentRecipient<'a> {
     pub identity: &'a SegmentIdentity,
     pub signer: &'a Ed25519KeyPair,
     pub window_key: &'a Secret32,
-    pub wrapped_window_key: &'a [u8],
+    pub window: &'a WrappedWindow,
     pub epoch_share: &'a Secret32,
     pub wrapped_epoch_share: &'a [u8],
 }
@@ -46,7 +57,7 @@ impl age::Recipient for SegmentRecipient<'_> {
         let identity = self.identity.encoded();
         let body = aead::wrap(self.window_key, self.epoch_share, &identity, file_key)
             .map_err(|_| io::Error::other("wrapping the file key failed"))?;
-        let message = signed_message(&identity, &body, self.wrapped_window_key, self.wrapped_epoch_share);
+        let message = signed_message(&identity, &body, &self.window.body, self.wrapped_epoch_share);
         let signature =
             self.signer.try_sign(&message).map_err(|_| io::Error::other("signing the header failed"))?;
         let mut arguments = self.identity.arguments();
@@ -56,8 +67,8 @@ impl age::Recipient for SegmentRecipient<'_> {
             Stanza { tag: SEGMENT_STANZA.into(), args: arguments, body },
             Stanza {
                 tag: WINDOW_STANZA.into(),
-                args: vec![custody, self.identity.window_key_name()],
-                body: self.wrapped_window_key.to_vec(),
+                args: vec![custody, self.window.name.clone()],
+                body: self.window.body.to_vec(),
             },
             Stanza {
                 tag: EPOCH_STANZA.into(),

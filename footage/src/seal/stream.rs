@@ -1,7 +1,6 @@
 //! A recorder stream: one incarnation of one camera's recorder.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use jiff::Timestamp;
@@ -16,7 +15,8 @@ use super::close::{CloseRecord, LastSegment};
 use super::error::SealError;
 use super::identity::{Custody, Previous, SegmentIdentity, stream_id};
 use super::keys::PublicKey;
-use super::recipient::SegmentRecipient;
+use super::owners::{OwnersCustody, Scope, SealedWindow};
+use super::recipient::{SegmentRecipient, WrappedWindow};
 use super::secret::Secret32;
 use super::writer::{Facts, SegmentWriter};
 
@@ -32,10 +32,19 @@ pub struct SegmentPolicy {
     pub epoch: Epoch,
     /// The key that the epoch share is wrapped to; its name must be the policy's and the epoch's.
     pub epoch_key: PublicKey,
-    /// The key that the window key is wrapped to; its name must be the camera's.
-    pub camera_key: PublicKey,
+    /// Who keeps the window key.
+    pub window: WindowCustody,
     /// SHA-256 of the SharingPolicy's spec (RFC 8785) in force; zeros for none.
     pub sharing_policy: [u8; 32],
+}
+
+/// Who keeps a window key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WindowCustody {
+    /// It is wrapped to the camera's Transit key, whose name must be the camera's.
+    Vault(PublicKey),
+    /// It is split among the owners.
+    Owners(OwnersCustody),
 }
 
 /// A segment that is complete on disk and part of the chain.
@@ -70,9 +79,9 @@ pub struct RecorderStream {
 struct Window {
     hour: Hour,
     sharing_policy: [u8; 32],
-    recipient: [u8; 32],
+    custody: WindowCustody,
     key: Secret32,
-    wrapped: Arc<[u8]>,
+    wrapped: WrappedWindow,
 }
 
 impl RecorderStream {
@@ -132,7 +141,13 @@ impl RecorderStream {
         if let Some(sequence) = self.open_sequence {
             return Err(SealError::SegmentOpen { sequence });
         }
-        check_key(&policy.camera_key, camera_key_name(&self.camera))?;
+        let custody = match &policy.window {
+            WindowCustody::Vault(key) => {
+                check_key(key, camera_key_name(&self.camera))?;
+                Custody::Vault
+            }
+            WindowCustody::Owners(_) => Custody::Owners,
+        };
         check_key(&policy.epoch_key, epoch_key_name(&policy.retention_policy, &policy.epoch))?;
         let out_of_range = SealError::TimeOutOfRange { what: "the opening time" };
         let opened_at = match opened_at.as_millisecond() {
@@ -146,27 +161,34 @@ impl RecorderStream {
         let crypto = |_| SealError::Crypto { doing: "making an epoch share" };
         let epoch_share = Secret32::random().map_err(crypto)?;
         let wrapped_epoch_share = policy.epoch_key.wrap(&epoch_share)?;
+        let scope = Scope {
+            tenant: &self.tenant,
+            camera: &self.camera,
+            stream: &self.id,
+            hour: Hour::containing(opened_at),
+            sharing_policy: &policy.sharing_policy,
+        };
+        let window = window(&mut self.windows, policy, &scope)?;
         let identity = SegmentIdentity {
-            custody: Custody::Vault,
+            custody,
             tenant: self.tenant.clone(),
             camera: self.camera.clone(),
             stream: self.id.clone(),
             stream_key: self.public_key,
             sequence,
             opened_at,
-            window_recipient: policy.camera_key.fingerprint(),
+            window_recipient: window.wrapped.recipient,
             policy: policy.retention_policy.clone(),
             epoch: policy.epoch,
             epoch_recipient: policy.epoch_key.fingerprint(),
             sharing_policy: policy.sharing_policy,
             previous: self.last,
         };
-        let window = window(&mut self.windows, policy, Hour::containing(opened_at))?;
         let recipient = SegmentRecipient {
             identity: &identity,
             signer: &self.signer,
             window_key: &window.key,
-            wrapped_window_key: &window.wrapped,
+            window: &window.wrapped,
             epoch_share: &epoch_share,
             wrapped_epoch_share: &wrapped_epoch_share,
         };
@@ -273,21 +295,32 @@ fn check_key(key: &PublicKey, expected: String) -> Result<(), SealError> {
 fn window<'a>(
     windows: &'a mut Vec<Window>,
     policy: &SegmentPolicy,
-    hour: Hour,
+    scope: &Scope<'_>,
 ) -> Result<&'a Window, SealError> {
+    let hour = scope.hour;
     windows.retain(|w| w.hour == hour);
-    let recipient = policy.camera_key.fingerprint();
     let known =
-        windows.iter().position(|w| w.sharing_policy == policy.sharing_policy && w.recipient == recipient);
+        windows.iter().position(|w| w.sharing_policy == policy.sharing_policy && w.custody == policy.window);
     let index = match known {
         Some(index) => index,
         None => {
             let key = Secret32::random().map_err(|_| SealError::Crypto { doing: "making a window key" })?;
-            let wrapped = policy.camera_key.wrap(&key)?.into();
+            let wrapped = match &policy.window {
+                WindowCustody::Vault(camera) => WrappedWindow {
+                    name: camera.name().to_owned(),
+                    recipient: camera.fingerprint(),
+                    body: camera.wrap(&key)?.into(),
+                },
+                WindowCustody::Owners(owners) => {
+                    let SealedWindow { id, owners, body } = owners.seal(&key, scope)?;
+                    WrappedWindow { name: id.to_string(), recipient: owners, body: body.into() }
+                }
+            };
             if windows.len() == MAX_WINDOWS {
                 windows.remove(0);
             }
-            windows.push(Window { hour, sharing_policy: policy.sharing_policy, recipient, key, wrapped });
+            let (sharing_policy, custody) = (policy.sharing_policy, policy.window.clone());
+            windows.push(Window { hour, sharing_policy, custody, key, wrapped });
             windows.len() - 1
         }
     };

@@ -20,6 +20,7 @@ mod login;
 mod mounts;
 mod names;
 mod secret;
+mod transit;
 mod transport;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub use error::VaultError;
 pub use health::{Health, health};
 pub use keys::PublicKeyPem;
 pub use secret::Secret;
+pub use transit::TransitKeys;
 
 use transport::Transport;
 

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
+    /// From the bytes, which are wiped with it.
+    pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use camerafleet_footage::layout::{Epoch, MAX_SEGMENT_DURATION_MS, Tracks};
 use camerafleet_footage::seal::{
     CloseRecord, CloseRecordError, MAX_REASON_BYTES, PublicKey, RecorderStream, SealError, SealedHeader,
-    SegmentPolicy, SegmentWriter, stream_id,
+    SegmentPolicy, SegmentWriter, WindowCustody, stream_id,
 };
 
 use crate::support::*;
@@ -71,7 +71,7 @@ fn a_window_key_lasts_an_hour_and_a_policy() {
     let mut w = |policy: &SegmentPolicy, opened: &str| {
         let (_, file) = seal_in(&mut stream, policy, opened, b"media", 5);
         let header = header(&file);
-        let (name, wrapped) = header.wrapped_window_key();
+        let (name, wrapped) = header.wrapped_window_key().unwrap();
         assert_eq!(name, format!("camera-{}", camera()));
         let (w, e) = secrets(&file);
         (wrapped.to_vec(), *w.expose(), *e.expose())
@@ -103,7 +103,7 @@ fn only_the_right_keys_are_sealed_to() {
         stream.open(policy, at(opened), Tracks::Video, Vec::new()).map(|_| ())
     };
     let mut wrong = policy();
-    wrong.camera_key = PublicKey::from_pem("camera-other", &keys().0.pem).unwrap();
+    wrong.window = WindowCustody::Vault(PublicKey::from_pem("camera-other", &keys().0.pem).unwrap());
     assert!(matches!(attempt(&wrong, "2026-11-25T12:00:00Z"), Err(SealError::WrongKeyName { .. })));
     let mut wrong = policy();
     wrong.epoch = Epoch::new(0, 86_400).unwrap();

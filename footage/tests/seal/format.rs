@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
 use camerafleet_footage::ids::{CameraId, PolicyId, TenantId};
 use camerafleet_footage::layout::{Epoch, Tracks, camera_key_name, epoch_key_name};
-use camerafleet_footage::seal::{PublicKey, RecorderStream, SealedHeader, SegmentPolicy};
+use camerafleet_footage::seal::{PublicKey, RecorderStream, SealedHeader, SegmentPolicy, WindowCustody};
 
 use crate::support::*;
 
@@ -136,7 +136,7 @@ fn a_header_is_small() {
     let (camera, retention) = (CameraId::parse(&*id).unwrap(), PolicyId::parse(&*id).unwrap());
     let epoch = policy().epoch;
     let policy = SegmentPolicy {
-        camera_key: PublicKey::from_pem(&camera_key_name(&camera), &keys().0.pem).unwrap(),
+        window: WindowCustody::Vault(PublicKey::from_pem(&camera_key_name(&camera), &keys().0.pem).unwrap()),
         epoch_key: PublicKey::from_pem(&epoch_key_name(&retention, &epoch), &keys().1.pem).unwrap(),
         retention_policy: retention,
         epoch: Epoch::new(epoch.start().as_second(), epoch.length_seconds()).unwrap(),

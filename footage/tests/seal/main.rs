@@ -5,6 +5,8 @@
 mod chain;
 mod format;
 mod open;
+mod owners;
+mod rehead;
 mod support;
 mod tamper;
 mod vectors;

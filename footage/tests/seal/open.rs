@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use camerafleet_footage::ids::{CameraId, TenantId};
-use camerafleet_footage::seal::{OpenError, SealedHeader, SegmentExpectation, hash_segment, open};
+use camerafleet_footage::seal::{OpenError, SealedHeader, Secret32, SegmentExpectation, hash_segment, open};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -103,35 +103,66 @@ fn it_must_be_the_segment_that_was_expected() {
     assert!(matches!(refused, Err(OpenError::WrongStreamKey { .. })));
 }
 
+/// What can be read of a file, and how it ended.
+fn prefix(file: &[u8], w: &Secret32, e: &Secret32) -> (Vec<u8>, OpenError, bool) {
+    let mut opened = open(file, &expectation(), w.clone(), e.clone()).unwrap();
+    let mut media = Vec::new();
+    let error = opened.read_to_end(&mut media).unwrap_err();
+    assert_eq!(opened.digest(), None);
+    assert!(opened.read(&mut [0]).is_err(), "it stays so");
+    (media, error.downcast().unwrap(), opened.is_truncated())
+}
+
 #[test]
-fn a_truncated_payload_is_noticed() {
-    let (_, file) = seal(&mut stream(), &media(200_000));
+fn a_crash_leaves_a_readable_prefix_that_says_so() {
+    let whole = media(200_000);
+    let (_, file) = seal(&mut stream(), &whole);
     let (w, e) = secrets(&file);
     let payload = SealedHeader::parse(&file).unwrap().byte_length() + 16;
     let chunk = 65_536 + 16;
-    let ends = [
-        payload - 16, // no nonce
-        payload - 1,
-        payload, // no chunk
-        payload + 1,
-        payload + chunk - 1,
-        payload + chunk, // at a chunk's end
-        payload + chunk + 1,
-        payload + 3 * chunk,
-        file.len() - 1,
-    ];
-    for end in ends {
+    for end in [payload - 16, payload - 1] {
+        // Not even age's nonce is there.
         let cut = open_whole(&file[..end], &w, &e);
-        let noticed = matches!(cut, Err(OpenError::Truncated { .. } | OpenError::TamperedPayload));
-        assert!(noticed, "{end}: {:?}", cut.err());
+        assert!(matches!(cut, Err(OpenError::Truncated { part: "payload" })), "{end}: {:?}", cut.err());
     }
+    for (end, chunks) in [
+        (payload, 0), // at a chunk's end
+        (payload + chunk, 1),
+        (payload + 3 * chunk, 3),
+    ] {
+        let (read, error, truncated) = prefix(&file[..end], &w, &e);
+        assert!(read == whole[..chunks * 65_536], "{end}: {}", read.len());
+        assert!(truncated && matches!(error, OpenError::Truncated { part: "payload" }), "{end}: {error:?}");
+    }
+    for (end, chunks) in [
+        (payload + 1, 0), // inside a chunk
+        (payload + chunk - 1, 0),
+        (payload + chunk + 1, 1),
+        (payload + chunk + 40_000, 1),
+        (file.len() - 1, 3),
+    ] {
+        let (read, error, truncated) = prefix(&file[..end], &w, &e);
+        assert!(read == whole[..chunks * 65_536], "{end}: {}", read.len());
+        assert!(truncated && matches!(error, OpenError::CutOff), "{end}: {error:?}");
+    }
+    // A chunk that was changed in the middle of the file is no truncation.
+    let mut changed = file.clone();
+    changed[payload + chunk + 5] ^= 1;
+    let (read, error, truncated) = prefix(&changed, &w, &e);
+    assert!(read == whole[..65_536]);
+    assert!(!truncated && matches!(error, OpenError::TamperedPayload), "{error:?}");
+    // A whole file is none, either.
+    let mut opened = open(&file[..], &expectation(), w, e).unwrap();
+    io::copy(&mut opened, &mut io::sink()).unwrap();
+    assert!(!opened.is_truncated());
+
     // The last chunk is full: then only its mark as the last one shows the end.
     let (_, file) = seal(&mut stream(), &media(131_072));
     let (w, e) = secrets(&file);
-    let cut = open_whole(&file[..file.len() - chunk], &w, &e);
-    assert!(matches!(cut, Err(OpenError::Truncated { part: "payload" })), "{:?}", cut.err());
-    let longer = [&file[..], b"x"].concat();
-    assert!(matches!(open_whole(&longer, &w, &e), Err(OpenError::TamperedPayload)));
+    let (_, error, truncated) = prefix(&file[..file.len() - chunk], &w, &e);
+    assert!(truncated && matches!(error, OpenError::Truncated { part: "payload" }), "{error:?}");
+    let (_, error, _) = prefix(&[&file[..], b"x"].concat(), &w, &e);
+    assert!(matches!(error, OpenError::CutOff | OpenError::TamperedPayload), "{error:?}");
 }
 
 #[test]

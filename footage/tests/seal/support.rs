@@ -10,7 +10,7 @@ use camerafleet_footage::ids::{CameraId, PolicyId, TenantId};
 use camerafleet_footage::layout::{Epoch, Tracks, camera_key_name, epoch_key_name};
 use camerafleet_footage::seal::{
     FinishedSegment, OpenError, PublicKey, RecorderStream, SealedHeader, Secret32, SegmentExpectation,
-    SegmentPolicy, open,
+    SegmentPolicy, WindowCustody, open,
 };
 use jiff::Timestamp;
 
@@ -73,7 +73,9 @@ pub fn policy_with(camera_key: &TestKey, epoch_key: &TestKey) -> SegmentPolicy {
         retention_policy: retention(),
         epoch,
         epoch_key: PublicKey::from_pem(&epoch_key_name(&retention(), &epoch), &epoch_key.pem).unwrap(),
-        camera_key: PublicKey::from_pem(&camera_key_name(&camera()), &camera_key.pem).unwrap(),
+        window: WindowCustody::Vault(
+            PublicKey::from_pem(&camera_key_name(&camera()), &camera_key.pem).unwrap(),
+        ),
         sharing_policy: [0x5a; 32],
     }
 }
@@ -109,7 +111,10 @@ pub fn seal(stream: &mut RecorderStream, media: &[u8]) -> (FinishedSegment, Vec<
 /// The two secrets of a file, as the keys' custodian unwraps them.
 pub fn secrets(file: &[u8]) -> (Secret32, Secret32) {
     let header = SealedHeader::parse(file).unwrap();
-    (keys().0.decrypt(header.wrapped_window_key().1), keys().1.decrypt(header.wrapped_epoch_share().1))
+    (
+        keys().0.decrypt(header.wrapped_window_key().unwrap().1),
+        keys().1.decrypt(header.wrapped_epoch_share().1),
+    )
 }
 
 pub fn expectation() -> SegmentExpectation {
@@ -137,4 +142,23 @@ pub fn replaced(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let header = std::str::from_utf8(&file[..length]).unwrap();
     assert!(header.contains(from), "{from:?} is not in the header");
     [header.replacen(from, to, 1).as_bytes(), &file[length..]].concat()
+}
+
+/// A stanza's body as age wraps it.
+pub fn wrapped(body: &[u8]) -> String {
+    let text = base64::prelude::BASE64_STANDARD_NO_PAD.encode(body);
+    let mut out = String::new();
+    for line in text.as_bytes().chunks(64) {
+        out += std::str::from_utf8(line).unwrap();
+        out.push('\n');
+    }
+    if text.len().is_multiple_of(64) {
+        out.push('\n');
+    }
+    out
+}
+
+/// The reverse of [`wrapped`].
+pub fn unwrapped(text: &str) -> Vec<u8> {
+    base64::prelude::BASE64_STANDARD_NO_PAD.decode(text.replace('\n', "")).unwrap()
 }

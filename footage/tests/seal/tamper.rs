@@ -53,7 +53,7 @@ fn no_argument_can_be_replaced() {
     for (i, argument) in arguments.iter().enumerate() {
         let value = match i {
             0 => "2",
-            1 => "owners",
+            1 => "somebody",
             2 | 3 => "another",
             6 => "2",
             8 | 10 | 11 => digest.as_str(),
@@ -78,6 +78,12 @@ fn no_argument_can_be_replaced() {
             _ => assert!(matches!(error, OpenError::BadSignature { .. }), "{i}: {error:?}"),
         }
     }
+    // The other custody, whose window stanza has another form.
+    let mut changed = arguments.clone();
+    changed[1] = "owners";
+    let changed = format!("-> camerafleet.io/segment {}", changed.join(" "));
+    let refused = SealedHeader::parse(&replaced(&file, line, &changed));
+    assert!(matches!(refused, Err(OpenError::Malformed { .. })), "{refused:?}");
     // An identity that is consistent in itself, and another's: the signature shows it.
     let renamed = replaced(&file, line, &line.replace(tenant().as_str(), "another"));
     let header = SealedHeader::parse(&renamed).unwrap();
@@ -110,7 +116,7 @@ fn a_genuine_identity_carries_no_other_keys() {
     let (w, e) = secrets(&first);
     let length = |file: &[u8]| SealedHeader::parse(file).unwrap().byte_length();
     let mixed = [&first[..length(&first)], &second[length(&second)..]].concat();
-    assert!(matches!(open_whole(&mixed, &w, &e), Err(OpenError::TamperedPayload)));
+    assert!(matches!(open_whole(&mixed, &w, &e), Err(OpenError::CutOff)), "its only chunk is the last");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_vectors_open() {
     for (i, segment) in index["segments"].as_array().unwrap().iter().enumerate() {
         let file = fs::read(folder().join(text(&segment["file"]))).unwrap();
         let header = SealedHeader::parse(&file).unwrap();
-        let w = camera_key.decrypt(header.wrapped_window_key().1);
+        let w = camera_key.decrypt(header.wrapped_window_key().unwrap().1);
         let e = epoch_key.decrypt(header.wrapped_epoch_share().1);
         assert_eq!(hex(w.expose()), text(&segment["windowKey"]));
         assert_eq!(hex(e.expose()), text(&segment["epochShare"]));

@@ -5,7 +5,9 @@ use std::{io, io::Write, sync::Arc};
 use camerafleet_footage::{
     ids::PolicyId,
     layout::{Epoch, MAX_SEGMENT_DURATION_MS, Tracks},
-    seal::{FinishedSegment, PublicKey, RecorderStream, SealError, SegmentPolicy, SegmentWriter},
+    seal::{
+        FinishedSegment, PublicKey, RecorderStream, SealError, SegmentPolicy, SegmentWriter, WindowCustody,
+    },
     shard::{EpochKeyConfig, PublicKeyConfig, Recorder},
 };
 use jiff::Timestamp;
@@ -88,7 +90,7 @@ impl Policy {
             retention_policy: self.retention_policy.clone(),
             epoch: Epoch::new(self.epoch.start, self.epoch.length)?,
             epoch_key: PublicKey::from_pem(&self.epoch.key.name, &self.epoch.key.pem)?,
-            camera_key: PublicKey::from_pem(&self.camera_key.name, &self.camera_key.pem)?,
+            window: WindowCustody::Vault(PublicKey::from_pem(&self.camera_key.name, &self.camera_key.pem)?),
             sharing_policy: self.sharing_policy,
         })
     }

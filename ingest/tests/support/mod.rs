@@ -191,7 +191,7 @@ impl Shard {
     /// Opens a stored segment with the private keys.
     pub fn unseal(&self, name: &SegmentName, sealed: &[u8]) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
         let header = SealedHeader::parse(sealed).unwrap();
-        let (camera_key, window) = header.wrapped_window_key();
+        let (camera_key, window) = header.wrapped_window_key().unwrap();
         let (epoch_key, share) = header.wrapped_epoch_share();
         let (_, key) = self.camera_keys.iter().find(|(_, key)| key.name == camera_key).unwrap();
         assert_eq!(epoch_key, self.epoch.name);

@@ -10,7 +10,7 @@ use camerafleet_footage::{
     ids::{CameraId, TenantId},
     layout::{Epoch, Tracks, camera_key_name, epoch_key_name},
     retention::Outcome,
-    seal::{PublicKey, RecorderStream, SealedHeader, SegmentExpectation, SegmentPolicy, open},
+    seal::{PublicKey, RecorderStream, SealedHeader, SegmentExpectation, SegmentPolicy, WindowCustody, open},
     vault::{Vault, VaultError},
 };
 use jobs::retention::{Keys, run};
@@ -126,7 +126,7 @@ async fn a_saved_copy_does_not_open_after_its_key_is_destroyed() {
         retention_policy: policy_id(),
         epoch: of,
         epoch_key: PublicKey::from_pem(&key(&of), &epoch_pem).unwrap(),
-        camera_key: PublicKey::from_pem(&camera_key, &camera_pem).unwrap(),
+        window: WindowCustody::Vault(PublicKey::from_pem(&camera_key, &camera_pem).unwrap()),
         sharing_policy: [0; 32],
     };
     let mut stream = RecorderStream::new(tenant.clone(), camera.clone()).unwrap();
