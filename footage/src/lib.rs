@@ -3,6 +3,7 @@
 
 pub mod custody;
 pub mod digest;
+pub mod hold;
 pub mod ids;
 pub mod layout;
 pub mod retention;

@@ -1,6 +1,6 @@
 //! Names of Transit keys in a tenant's mount.
 
-use crate::ids::{CameraId, PolicyId};
+use crate::ids::{CameraId, HoldId, PolicyId};
 
 use super::Epoch;
 
@@ -40,4 +40,16 @@ pub fn parse_epoch_key_name(name: &str) -> Result<(PolicyId, Epoch), NotAKeyName
         Some((policy, epoch))
     };
     parse().ok_or_else(|| NotAKeyName { kind: "epoch", name: super::epoch::shown(name) })
+}
+
+/// The key that a hold's copies of epoch shares are wrapped to: `hold-<id>`.
+pub fn hold_key_name(hold: &HoldId) -> String {
+    format!("hold-{hold}")
+}
+
+/// The reverse of [`hold_key_name`].
+pub fn parse_hold_key_name(name: &str) -> Result<HoldId, NotAKeyName> {
+    name.strip_prefix("hold-")
+        .and_then(|id| HoldId::parse(id).ok())
+        .ok_or_else(|| NotAKeyName { kind: "hold", name: super::epoch::shown(name) })
 }

@@ -4,12 +4,17 @@
 //! when an object is due without opening it, and an object under any other name is never ours to delete.
 
 mod epoch;
+mod holds;
 mod keys;
 mod segment;
 mod streams;
 
 pub use epoch::{Epoch, Hour, InvalidTime};
-pub use keys::{NotAKeyName, camera_key_name, epoch_key_name, parse_camera_key_name, parse_epoch_key_name};
+pub use holds::{hold_prefix, holds_prefix, parse_sidecar_key, sidecar_key};
+pub use keys::{
+    NotAKeyName, camera_key_name, epoch_key_name, hold_key_name, parse_camera_key_name, parse_epoch_key_name,
+    parse_hold_key_name,
+};
 pub use segment::{NotASegment, SegmentName, Tracks};
 pub use streams::{close_record_key, parse_close_record_key, streams_prefix};
 

@@ -1,7 +1,9 @@
-//! A real OpenBao server for tests: in memory, on loopback, gone with the test.
+//! A real OpenBao server for tests: in memory (or in a folder, see `raft`), on loopback, gone with the test.
 
 #![allow(dead_code, reason = "more than one test crate uses this, each some of it")]
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
+
+mod raft;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ pub struct Bao {
     dir: tempfile::TempDir,
     /// How to reach it.
     pub config: VaultConfig,
+    root: String,
     http: reqwest::Client,
 }
 
@@ -92,7 +95,8 @@ impl Bao {
                 ca_pem: None,
                 timeout: Duration::from_secs(30),
             },
-            http: reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap(),
+            root: ROOT.to_owned(),
+            http: client(),
             dir,
         };
         let start = Instant::now();
@@ -119,7 +123,7 @@ impl Bao {
 
     /// A client with the root token.
     pub fn root(&self) -> Vault {
-        self.with_token(ROOT)
+        self.with_token(&self.root)
     }
 
     /// A client with a token.
@@ -146,7 +150,7 @@ impl Bao {
 
     /// A request with the root token that must succeed.
     pub async fn must(&self, method: &str, path: &str, body: Value) -> Value {
-        let (status, answer) = self.request(ROOT, method, path, &body).await;
+        let (status, answer) = self.request(&self.root, method, path, &body).await;
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     }
@@ -165,6 +169,10 @@ impl Drop for Bao {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
 /// A port of loopback that nobody listens on.
