@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::{CameraId, PolicyId, StreamId, TenantId};
+use crate::ids::{CameraId, HoldId, PolicyId, StreamId, TenantId};
 
 const KEY: &str = "elm/street/t-1/footage/p-30d/20261125T000000Z-86400/c-1/20261125T13/\
                    1795611599000-60000-00112233445566778899aabbccddeeff-7-va.mp4.age";
@@ -176,6 +176,33 @@ fn epochs_are_aligned_and_half_open() {
     assert_eq!(Hour::containing(at).to_string(), "20261125T13");
     assert_eq!(Hour::containing(at).next().to_string(), "20261125T14");
     assert_eq!(Hour::containing(Timestamp::MIN).to_string(), "19700101T00");
+}
+
+#[test]
+fn a_sidecar_has_one_name() {
+    let (tenant, hold) = (TenantId::parse("t-1").unwrap(), HoldId::parse("h-1").unwrap());
+    let digest = std::array::from_fn(|i| i as u8 * 7);
+    let key = sidecar_key("/elm/street/", &tenant, &hold, &digest);
+    assert_eq!(key, format!("elm/street/t-1/holds/h-1/{}", crate::digest::hex(&digest)));
+    assert!(key.starts_with(&hold_prefix("elm/street", &tenant, &hold)));
+    assert_eq!(parse_sidecar_key("elm/street", &tenant, &key), Some((hold.clone(), digest)));
+    for other in [
+        key.to_uppercase(),
+        format!("{key}0"),
+        format!("{key}/"),
+        key.replace("/holds/", "/holds//"),
+        key.replace("/h-1/", "/"),
+        key.replace("/h-1/", "/-h/"),
+        key.replace("t-1", "t-2"),
+        key[..key.len() - 1].to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(parse_sidecar_key("elm/street", &tenant, &other), None, "{other}");
+    }
+    assert_eq!(parse_hold_key_name(&hold_key_name(&hold)).unwrap(), hold);
+    for other in ["hold-", "hold--a", "Hold-a", "hold-a/b", "camera-h-1"] {
+        assert!(parse_hold_key_name(other).is_err(), "{other}");
+    }
 }
 
 fn id() -> impl Strategy<Value = String> {

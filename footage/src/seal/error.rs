@@ -75,11 +75,6 @@ pub enum OpenError {
         /// The bound, in bytes.
         max: usize,
     },
-    /// The file ends inside a chunk, which then cannot be checked. What was read before is genuine.
-    #[error(
-        "the segment ends inside a chunk that does not authenticate: it was cut off there, or its end was tampered with"
-    )]
-    CutOff,
     /// The file ends too early.
     #[error("the segment is truncated: it ends in its {part}")]
     Truncated {
@@ -143,8 +138,9 @@ pub enum OpenError {
     /// age's MAC over the header fails: a stanza was added, removed or changed.
     #[error("the header's MAC does not fit: the segment was tampered with")]
     TamperedHeader,
-    /// A whole chunk of the payload does not authenticate.
-    #[error("the payload does not authenticate: the segment was tampered with")]
+    /// A part of the payload does not authenticate. (At the file's end this may be a truncation, see
+    /// [`super::OpenedSegment::is_truncated`].)
+    #[error("the payload does not authenticate: the segment was tampered with or cut off")]
     TamperedPayload,
     /// Reading failed.
     #[error("reading the segment failed: {0}")]
@@ -155,7 +151,7 @@ impl From<OpenError> for io::Error {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Io(error) => error,
-            OpenError::Truncated { .. } | OpenError::CutOff => Self::new(io::ErrorKind::UnexpectedEof, error),
+            OpenError::Truncated { .. } => Self::new(io::ErrorKind::UnexpectedEof, error),
             error => Self::new(io::ErrorKind::InvalidData, error),
         }
     }

@@ -109,12 +109,12 @@ impl<R: Read> OpenedSegment<R> {
 
     /// What a failure of age's stream says of the file.
     fn failed(&mut self, error: io::Error) -> io::Error {
+        // age asks for a whole chunk, and gets less only from a file that ends.
         let bytes = self.passed.lock().unwrap_or_else(PoisonError::into_inner).bytes;
-        let ends_inside_a_chunk = !bytes.saturating_sub(NONCE_BYTES).is_multiple_of(SEALED_CHUNK_BYTES);
+        let ended = !bytes.saturating_sub(NONCE_BYTES).is_multiple_of(SEALED_CHUNK_BYTES);
         let (state, error) = match error.kind() {
             io::ErrorKind::UnexpectedEof => (State::CutOff, OpenError::Truncated { part: "payload" }.into()),
-            // age asks for a whole chunk, and gets less only from a file that ends.
-            io::ErrorKind::InvalidData if ends_inside_a_chunk => (State::CutOff, OpenError::CutOff.into()),
+            io::ErrorKind::InvalidData if ended => (State::CutOff, OpenError::TamperedPayload.into()),
             io::ErrorKind::InvalidData => (State::Failed, OpenError::TamperedPayload.into()),
             _ => (State::Failed, error),
         };
@@ -124,16 +124,15 @@ impl<R: Read> OpenedSegment<R> {
 }
 
 impl<R: Read> Read for OpenedSegment<R> {
-    /// An [`io::Error`] that says why: [`OpenError::Truncated`], [`OpenError::CutOff`] or
-    /// [`OpenError::TamperedPayload`] inside, or the file's own error.
+    /// An [`io::Error`] that says why: [`OpenError::Truncated`] or [`OpenError::TamperedPayload`] inside, or
+    /// the file's own error.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
         }
         match self.state {
             State::Ended => return Ok(0),
-            State::CutOff => return Err(OpenError::Truncated { part: "payload" }.into()),
-            State::Failed => return Err(OpenError::TamperedPayload.into()),
+            State::CutOff | State::Failed => return Err(OpenError::TamperedPayload.into()),
             State::Reading => (),
         }
         match self.reader.read(out) {

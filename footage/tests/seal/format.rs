@@ -12,6 +12,7 @@ use camerafleet_footage::ids::{CameraId, PolicyId, TenantId};
 use camerafleet_footage::layout::{Epoch, Tracks, camera_key_name, epoch_key_name};
 use camerafleet_footage::seal::{PublicKey, RecorderStream, SealedHeader, SegmentPolicy, WindowCustody};
 
+use crate::owners::Owners;
 use crate::support::*;
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -107,6 +108,103 @@ fn the_file_is_what_the_format_says() {
     // The digest.
     let both = [sha256(header), sha256(&file[header_length..])].concat();
     assert_eq!(finished.digest, sha256(&both));
+}
+
+/// A product in the field of AES: polynomials over GF(2) modulo x^8 + x^4 + x^3 + x + 1.
+fn times(mut a: u8, mut b: u8) -> u8 {
+    let mut product = 0;
+    while b != 0 {
+        if b & 1 != 0 {
+            product ^= a;
+        }
+        a = (a << 1) ^ if a & 0x80 != 0 { 0x1b } else { 0 };
+        b >>= 1;
+    }
+    product
+}
+
+/// The value at 0 of the polynomial through these points.
+fn at_zero(points: &[(u8, u8)]) -> u8 {
+    let inverse = |a: u8| (1..=255).find(|b| times(a, *b) == 1).unwrap();
+    points.iter().fold(0, |sum, (x, y)| {
+        let others = points.iter().filter(|(other, _)| other != x);
+        sum ^ others.fold(*y, |term, (other, _)| times(term, times(*other, inverse(other ^ x))))
+    })
+}
+
+#[test]
+fn the_owners_form_is_what_the_format_says() {
+    let owners = Owners::new(3, 4);
+    let mut stream = stream();
+    let public = stream.public_key();
+    let (_, file) = seal_in(&mut stream, &owners.policy(), "2026-11-25T12:59:59Z", b"media", 5);
+    let (stanzas, _) = stanzas(&file);
+    let [segment, window, epoch] = &stanzas[..3] else { panic!() };
+
+    // The window stanza.
+    let (head, mut rest) = window.body.split_at(34);
+    let commitment = &head[2..];
+    assert_eq!(head[..2], [3, 4]);
+    let mut shares = Vec::new();
+    while !rest.is_empty() {
+        let (length, after) = rest.split_first_chunk::<4>().unwrap();
+        let (share, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+        shares.push(share);
+        rest = after;
+    }
+    assert_eq!(shares.len(), 4);
+    let items = |items: &[&[u8]]| sha256(&items.iter().flat_map(|i| item(i)).collect::<Vec<u8>>());
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let (tenant, camera) = (tenant().to_string(), camera().to_string());
+    let stream_id = hex(&sha256(&public)[..16]);
+    let id = items(&[
+        b"camerafleet.io/owners-window",
+        tenant.as_bytes(),
+        camera.as_bytes(),
+        stream_id.as_bytes(),
+        b"20261125T12",
+        &[0x5a; 32],
+        commitment,
+    ]);
+    let id = hex(&id[..16]);
+    assert_eq!(window.args, ["owners".to_owned(), id.clone()]);
+
+    // The segment stanza's arguments 2 and 9.
+    let recipients: Vec<String> = owners.keys.iter().map(|key| key.to_public().to_string()).collect();
+    let mut digest: Vec<&[u8]> = vec![b"camerafleet.io/owners", b"3", b"4"];
+    digest.extend(recipients.iter().map(|recipient| recipient.as_bytes()));
+    digest.push(commitment);
+    assert_eq!((segment.args[1].as_str(), &segment.args[8]), ("owners", &BASE64.encode(items(&digest))));
+
+    // Any three shares, opened with stock age.
+    let mut points = vec![Vec::new(); 32];
+    for i in [3, 0, 2] {
+        let plain = age::decrypt(&owners.keys[i], shares[i]).unwrap();
+        let text = String::from_utf8(plain).unwrap();
+        let value = text.split("\"share\":\"").nth(1).unwrap()[..64].to_owned();
+        let expected = format!(
+            "{{\"camera\":\"{camera}\",\"commitment\":\"{}\",\"hour\":\"20261125T12\",\"index\":{},\"share\":\"{value}\",\
+             \"shares\":4,\"tenant\":\"{tenant}\",\"threshold\":3,\"version\":1,\"window\":\"{id}\"}}",
+            hex(commitment),
+            i + 1
+        );
+        assert_eq!(text, expected);
+        for (k, points) in points.iter_mut().enumerate() {
+            let y = u8::from_str_radix(&value[2 * k..2 * k + 2], 16).unwrap();
+            points.push((u8::try_from(i + 1).unwrap(), y));
+        }
+    }
+    let w: Vec<u8> = points.iter().map(|points| at_zero(points)).collect();
+    assert_eq!(items(&[b"camerafleet.io/window-key", &w]), commitment);
+
+    // From here on it is as under custody Vault.
+    let e = keys().1.decrypt(&epoch.body);
+    let identity: Vec<u8> = std::iter::once(item(b"camerafleet.io/segment"))
+        .chain(segment.args[..segment.args.len() - 1].iter().map(|argument| item(argument.as_bytes())))
+        .flatten()
+        .collect();
+    let kek = hkdf(&[], &identity, &[&w[..], e.expose()].concat());
+    assert!(aead_decrypt(&kek, 16, &segment.body).is_ok());
 }
 
 #[test]

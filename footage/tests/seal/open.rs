@@ -1,8 +1,9 @@
 //! Round trips, and what is refused before the payload is used.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use camerafleet_footage::ids::{CameraId, TenantId};
+use camerafleet_footage::layout::Tracks;
 use camerafleet_footage::seal::{OpenError, SealedHeader, Secret32, SegmentExpectation, hash_segment, open};
 use proptest::prelude::*;
 
@@ -143,7 +144,7 @@ fn a_crash_leaves_a_readable_prefix_that_says_so() {
     ] {
         let (read, error, truncated) = prefix(&file[..end], &w, &e);
         assert!(read == whole[..chunks * 65_536], "{end}: {}", read.len());
-        assert!(truncated && matches!(error, OpenError::CutOff), "{end}: {error:?}");
+        assert!(truncated && matches!(error, OpenError::TamperedPayload), "{end}: {error:?}");
     }
     // A chunk that was changed in the middle of the file is no truncation.
     let mut changed = file.clone();
@@ -162,7 +163,7 @@ fn a_crash_leaves_a_readable_prefix_that_says_so() {
     let (_, error, truncated) = prefix(&file[..file.len() - chunk], &w, &e);
     assert!(truncated && matches!(error, OpenError::Truncated { part: "payload" }), "{error:?}");
     let (_, error, _) = prefix(&[&file[..], b"x"].concat(), &w, &e);
-    assert!(matches!(error, OpenError::CutOff | OpenError::TamperedPayload), "{error:?}");
+    assert!(matches!(error, OpenError::TamperedPayload), "{error:?}");
 }
 
 #[test]
@@ -205,12 +206,36 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_media_in_any_pieces_round_trips(length in 0..300_000usize, piece in 1..100_000usize) {
+    fn any_media_in_any_pieces_round_trips(
+        length in 0..300_000usize,
+        pieces in prop::collection::vec(0..100_000usize, 0..20),
+    ) {
         let media = media(length);
-        let (finished, file) = seal_in(&mut stream(), &policy(), "2026-11-25T12:00:00Z", &media, piece);
+        let mut stream = stream();
+        let mut writer =
+            stream.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+        let mut rest = &media[..];
+        for piece in pieces {
+            let (now, later) = rest.split_at(piece.min(rest.len()));
+            writer.write_all(now).unwrap();
+            rest = later;
+        }
+        writer.write_all(rest).unwrap();
+        let (finished, file) = stream.finish(writer, 0, 60_000).unwrap();
         let (w, e) = secrets(&file);
         prop_assert!(open_whole(&file, &w, &e).unwrap() == media);
         prop_assert_eq!(hash_segment(&file[..]).unwrap().1, finished.digest);
+    }
+
+    #[test]
+    fn one_secret_alone_opens_nothing(guess in any::<[u8; 32]>()) {
+        let (_, file) = seal(&mut stream(), b"media");
+        let (w, e) = secrets(&file);
+        let guess = Secret32::from_bytes(&guess);
+        for (w, e) in [(&w, &guess), (&guess, &e), (&guess, &guess)] {
+            let refused = open_whole(&file, w, e);
+            prop_assert!(matches!(refused, Err(OpenError::WrongSecret)));
+        }
     }
 
     #[test]
