@@ -91,7 +91,7 @@ async fn run(command: Command) -> Result<()> {
             demo::run(cluster.into_ground(image, fixtures_image).await?, started).await
         }
         Command::Test { keep } => suite::run(keep).await,
-        Command::Tools => tools::ensure().await.map(drop),
+        Command::Tools => tools::ensure_for_tests().await.map(drop),
         Command::Up { instance } => up(instance).await,
         Command::Down { instance, keep_logs } => down(instance, keep_logs).await,
         Command::Logs { instance, to } => camerafleet_e2e::cluster::collect_logs(instance, &to).await,

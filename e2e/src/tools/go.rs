@@ -46,6 +46,7 @@ const fn kubernetes(name: &'static str, package: &'static str) -> GoTool {
 /// Everything, the smallest first, so that a broken toolchain shows within seconds.
 pub(super) const TOOLS: &[GoTool] = &[
     tool("pause", "pause", ".", Kind::Plain),
+    tool("age", "age", "filippo.io/age/cmd/age", Kind::Plain),
     tool("rtsp-camera", "rtsp", ".", Kind::Plain),
     tool("runc", "runc", "github.com/opencontainers/runc", Kind::Runc),
     tool("containerd", "containerd", "github.com/containerd/containerd/v2/cmd/containerd", Kind::Plain),

@@ -2,6 +2,7 @@
 
 mod apt;
 pub mod command;
+mod crates;
 mod go;
 pub(crate) mod lock;
 mod wheels;
@@ -25,7 +26,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// The path of a tool, such as `kubectl`, `helm`, `ctr`, `bao`, `ffmpeg`, `versitygw` or `rtsp-camera`.
+    /// The path of a tool, such as `kubectl`, `helm`, `ctr`, `age`, `bao`, `ffmpeg`, `versitygw` or `rtsp-camera`.
     pub fn bin(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
@@ -42,6 +43,20 @@ impl Tools {
     pub fn cached() -> Result<Self> {
         Ok(Self { bin: cache()?.join("bin") })
     }
+}
+
+/// [`ensure`], and the tools that no cluster needs and only tests use.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn ensure_for_tests() -> Result<Tools> {
+    let tools = ensure().await?;
+    let cache = cache()?;
+    let _lock = lock::take(&cache.join("lock"), "building the tools", OTHER_BUILD).await?;
+    for tool in crates::CRATES {
+        crates::ensure(tool, &cache).await?;
+    }
+    Ok(tools)
 }
 
 /// Installs what is missing of Debian's packages and builds what is missing or outdated of the tools.
