@@ -1,5 +1,9 @@
 //! The two secrets of a segment, from whoever keeps their keys. Under which grant that may happen is the caller's to
 //! prove; Vault holds the caller to its tenant.
+//!
+//! Once the epoch's key is destroyed, no party opens a saved copy, Vault's root included. A backup of Vault from before
+//! does bring the key back: footage is gone for good only when the last such backup is, which is what a policy's
+//! `ShredEffectiveAt` says.
 
 use crate::{
     seal::{SealedHeader, Secret32},
