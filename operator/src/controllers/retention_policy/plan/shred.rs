@@ -41,7 +41,8 @@ impl Shredding {
     }
 }
 
-/// Decides. `newest` has the oldest epochs that may be due; none if the store did not say.
+/// Decides on epochs' keys; `recorded` is about these only. `newest` has the oldest epochs that may be due; none if the
+/// store did not say.
 pub fn shredding(
     policy: &PolicyId,
     terms: Terms,
@@ -82,7 +83,7 @@ pub fn shredding(
             Some(Shred::Destroy) if recorded.len() + plan.new.len() < MAX_INTENTS => {
                 plan.new.push(DestroyIntent {
                     key: name.clone(),
-                    epoch_end: Time(epoch.end()),
+                    epoch_end: Some(Time(epoch.end())),
                     intended_at: Time(now),
                     allowed: false,
                 });

@@ -46,7 +46,7 @@ fn key(n: i64) -> String {
 }
 
 fn intent(n: i64, allowed: bool) -> DestroyIntent {
-    DestroyIntent { key: key(n), epoch_end: Time(minute(n).end()), intended_at: Time(at(0)), allowed }
+    DestroyIntent { key: key(n), epoch_end: Some(Time(minute(n).end())), intended_at: Time(at(0)), allowed }
 }
 
 fn nobody() -> EpochUse {
@@ -186,6 +186,8 @@ fn observed(keys: BTreeMap<Epoch, String>, recorded: &[DestroyIntent]) -> Observ
         newest: Ok(keys.keys().map(|epoch| (*epoch, None)).collect()),
         keys: Ok(keys),
         used: nobody(),
+        cameras: CameraKeys::default(),
+        last: false,
         standing: recorded.to_vec(),
         segments_left: None,
         run: None,
@@ -233,7 +235,10 @@ fn the_job_of_a_suspended_tenant_runs_on_with_its_own_account_and_role() {
     assert_eq!((config.vault.role.as_str(), config.policy_uid.as_str()), ("camerafleet-retention", "uid-1"));
     assert_eq!(config.vault.mount, "camerafleet/elm-street");
     let rules = serde_json::to_value(&made.role.rules).unwrap();
-    let only = json!([{"apiGroups": ["camerafleet.io"], "resources": ["retentionpolicies"], "resourceNames": ["short"], "verbs": ["get"]}]);
+    let only = json!([
+        {"apiGroups": ["camerafleet.io"], "resources": ["retentionpolicies"], "resourceNames": ["short"], "verbs": ["get"]},
+        {"apiGroups": ["camerafleet.io"], "resources": ["cameras"], "verbs": ["list"]},
+    ]);
     assert_eq!(rules, only);
 }
 
@@ -319,6 +324,31 @@ fn the_status_tells_a_run_and_a_destruction_once() {
     rest.run = Some(run(100));
     let old = status::status(&policy, &rest, &plan, &Applied::default(), at(330));
     assert_eq!(old.last_run, first.last_run);
+}
+
+/// Of a tenant that goes: the last policy's job is the last that can destroy a key.
+#[test]
+fn the_last_policy_of_a_deleted_tenant_stays_for_the_cameras_keys() {
+    let mut policy = policy();
+    policy.metadata.deletion_timestamp = Some(Time(at(0)));
+    let mut seen = observed(keys([]), &[]);
+    seen.segments_left = Some(Ok(false));
+    seen.cameras.all.insert("camera-c-1".to_owned());
+    let decide = |seen: &Observed| {
+        let plan = planned(&policy, seen, 10);
+        (plan.release, plan.forget_cameras)
+    };
+    assert_eq!(decide(&seen), (true, false), "the tenant lives, and another policy will see to them");
+    let mut tenant = (*seen.tenant).clone();
+    tenant.metadata.deletion_timestamp = Some(Time(at(0)));
+    seen.tenant = Arc::new(tenant);
+    assert_eq!(decide(&seen), (true, false), "another policy is left");
+    seen.last = true;
+    assert_eq!(decide(&seen), (false, true));
+    seen.cameras.all.clear();
+    assert!(decide(&seen).0);
+    seen.segments_left = Some(Ok(true));
+    assert_eq!(decide(&seen), (false, false), "nothing of it before its footage is gone");
 }
 
 #[test]
