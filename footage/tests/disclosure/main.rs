@@ -2,6 +2,7 @@
 
 mod adversary;
 mod basics;
+mod properties;
 mod ssh;
 mod support;
 mod table;

@@ -1,6 +1,8 @@
 //! Objects as the log would freeze them, signed for real, and scenes of them.
 #![allow(dead_code)] // The tests and the model use each their part.
 
+use std::sync::LazyLock;
+
 use camerafleet_crds::{Member, SharingPolicySpec};
 use camerafleet_footage::disclosure::{
     APPROVAL_NAMESPACE, Approval, Assignment, CameraHistory, Case, Decision, Digest32, Frozen, Hold,
@@ -79,7 +81,7 @@ fn freeze(kind: &'static str, namespace: &str, name: &str, uid: u32, spec: Value
 }
 
 /// A request.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     pub uid: u32,
     pub namespace: &'static str,
@@ -132,7 +134,7 @@ impl Ask {
 }
 
 /// An answer.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     pub uid: u32,
     pub namespace: &'static str,
@@ -201,7 +203,7 @@ impl Answer {
 }
 
 /// An order.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Writ {
     pub uid: u32,
     pub namespace: &'static str,
@@ -295,9 +297,12 @@ pub fn policy() -> Value {
                 "threshold": 2, "maxWindow": "2h", "followUpWithin": "48h",
             },
         },
-        "trustedAuthorities": [{"name": "district-court", "sshPublicKey": public(COURT)}],
+        "trustedAuthorities": [{"name": "district-court", "sshPublicKey": *COURTS_KEY}],
     })
 }
+
+/// Made once: unoptimised it takes longer than a decision.
+static COURTS_KEY: LazyLock<String> = LazyLock::new(|| public(COURT));
 
 pub fn revision(spec: &Value) -> Revision {
     let spec: SharingPolicySpec = serde_json::from_value(spec.clone()).unwrap();
