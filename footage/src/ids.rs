@@ -57,6 +57,11 @@ macro_rules! id {
 id!(/** A Tenant's lasting identity. */ TenantId, "tenant");
 id!(/** A Camera's lasting identity. */ CameraId, "camera");
 id!(/** A RetentionPolicy's lasting identity. */ PolicyId, "policy");
+id!(/** A SharingPolicy's lasting identity. */ SharingPolicyId, "sharing policy");
+id!(/** A DisclosureRequest's `metadata.uid`: one made again under the name is another request. */ RequestUid, "request");
+id!(/** An Approval's `metadata.uid`. */ ApprovalUid, "approval");
+id!(/** A LegalOrder's `metadata.uid`. */ OrderUid, "order");
+id!(/** A LegalHold's `metadata.uid`. */ HoldUid, "hold");
 
 /// A recorder stream: one incarnation of one camera's recorder. It is the first 16 bytes of its public key's SHA-256,
 /// as hex, so that an object's name commits to the key that signed it.

@@ -1,8 +1,9 @@
-//! The data plane's library: sealed segments, key custody, object layout, and what the operator and the
-//! recorder say to each other.
+//! The data plane's library: sealed segments, key custody, object layout, the decision on disclosure, and
+//! what the operator and the recorder say to each other.
 
 pub mod custody;
 pub mod digest;
+pub mod disclosure;
 pub mod ids;
 pub mod layout;
 pub mod retention;
