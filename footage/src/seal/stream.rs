@@ -14,8 +14,10 @@ use crate::layout::{
 
 use super::close::{CloseRecord, LastSegment};
 use super::error::SealError;
+use super::gap::GapReason;
 use super::identity::{Custody, Previous, SegmentIdentity, stream_id};
 use super::keys::PublicKey;
+use super::loss::LossRecord;
 use super::recipient::SegmentRecipient;
 use super::secret::Secret32;
 use super::writer::{Facts, SegmentWriter};
@@ -119,13 +121,15 @@ impl RecorderStream {
     }
 
     /// Opens the next segment and writes its header. `opened_at` decides the hour, and counts in whole
-    /// milliseconds.
+    /// milliseconds. `gap` says why the media does not continue that of the last finished segment; the
+    /// first segment's is always [`GapReason::start`], and one after numbers that were given up always has one.
     ///
     /// An error after the sequence number was taken leaves a gap: no number is ever signed twice.
     pub fn open<W: Write>(
         &mut self,
         policy: &SegmentPolicy,
         opened_at: Timestamp,
+        gap: Option<GapReason>,
         tracks: Tracks,
         out: W,
     ) -> Result<SegmentWriter<W>, SealError> {
@@ -160,6 +164,11 @@ impl RecorderStream {
             epoch_recipient: policy.epoch_key.fingerprint(),
             sharing_policy: policy.sharing_policy,
             previous: self.last,
+            gap: match &self.last {
+                None => Some(GapReason::start()),
+                Some(last) if last.sequence + 1 != sequence => gap.or_else(|| Some(GapReason::given_up())),
+                Some(_) => gap,
+            },
         };
         let window = window(&mut self.windows, policy, Hour::containing(opened_at))?;
         let recipient = SegmentRecipient {
@@ -240,6 +249,17 @@ impl RecorderStream {
     pub fn forget_expired(&mut self, now: Timestamp) {
         let hour = Hour::containing(now);
         self.windows.retain(|window| window.hour == hour);
+    }
+
+    /// Says of a finished segment of this stream that it will never reach the store. `reason` is for people:
+    /// one line, cut at [`super::MAX_REASON_BYTES`].
+    pub fn lose(&self, segment: LastSegment, reason: &str, at: Timestamp) -> Result<LossRecord, SealError> {
+        // What was never finished has no digest that a later header could name.
+        if self.last.is_none_or(|last| segment.sequence > last.sequence) {
+            return Err(SealError::NotFinished { sequence: segment.sequence });
+        }
+        let stream = (self.tenant.clone(), self.camera.clone(), self.id.clone(), self.public_key);
+        LossRecord::unsigned(stream, segment, reason, at)?.sign(&self.signer)
     }
 
     /// Ends the stream with a signed record; a segment that is still open is given up. `reason` is for people:

@@ -22,6 +22,8 @@ pub enum Kind {
     Segment,
     /// A stream's last word.
     CloseRecord,
+    /// What a stream says of a segment that was given up.
+    LossRecord,
 }
 
 /// A pending file's description.
@@ -33,8 +35,11 @@ pub struct Meta {
     pub key: String,
     /// Whose it is.
     pub camera: CameraId,
-    /// The epoch key that it needs; none for a close record.
+    /// The epoch key that it needs; none for a record.
     pub epoch: Option<EpochKey>,
+    /// A segment's digest, lower-case hex; none for a record.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// Unix milliseconds.
     pub finished_ms: i64,
     /// Its length.
