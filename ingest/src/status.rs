@@ -315,7 +315,7 @@ mod tests {
             key,
             camera: id(),
             epoch: Some(epoch(start)),
-            digest: None,
+            segment: None,
             finished_ms: 0,
             bytes: 0,
         };

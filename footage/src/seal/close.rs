@@ -9,7 +9,7 @@ use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, close_record_key, is_
 
 use super::encode::{hex, unhex};
 use super::error::SealError;
-use super::identity::stream_id;
+use super::identity::{Previous, stream_id};
 use super::record::{self, StreamRecordError, VERSION, malformed, one_line};
 
 const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/stream-close";
@@ -25,6 +25,13 @@ pub struct LastSegment {
     pub start_ms: i64,
     /// Its media's length, milliseconds.
     pub duration_ms: u64,
+}
+
+impl From<LastSegment> for Previous {
+    fn from(last: LastSegment) -> Self {
+        let LastSegment { sequence, digest, start_ms, duration_ms } = last;
+        Self { sequence, digest, start_ms, duration_ms }
+    }
 }
 
 /// A stream's end, signed by its key. It authenticates what no later header can: the last segment's digest,

@@ -245,15 +245,20 @@ impl SegmentIdentity {
         if identity.previous.is_some_and(|p| p.sequence >= identity.sequence) {
             return Err(malformed("the previous sequence number is not smaller"));
         }
-        let gap_fits = match &identity.previous {
-            None => identity.gap == Some(GapReason::start()),
-            Some(p) => identity.gap.is_some() || p.sequence + 1 == identity.sequence,
-        };
-        if !gap_fits {
+        if !gap_fits(identity.sequence, identity.previous.as_ref(), identity.gap.as_ref()) {
             return Err(malformed("the gap's reason does not fit the previous segment"));
         }
         let signature = unbase64(signature).ok_or_else(|| malformed("the signature"))?;
         Ok((identity, signature))
+    }
+}
+
+/// Whether a segment can have this predecessor and this reason for a gap.
+pub(super) fn gap_fits(sequence: u64, previous: Option<&Previous>, gap: Option<&GapReason>) -> bool {
+    match previous {
+        None => gap == Some(&GapReason::start()),
+        Some(p) if p.sequence >= sequence => false,
+        Some(p) => gap.is_some() || p.sequence + 1 == sequence,
     }
 }
 

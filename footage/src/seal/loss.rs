@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CameraId, StreamId, TenantId};
 use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, is_unix_ms, loss_record_key};
 
-use super::close::LastSegment;
 use super::encode::{hex, unhex};
 use super::error::SealError;
-use super::identity::stream_id;
+use super::gap::GapReason;
+use super::identity::{Previous, gap_fits, stream_id};
 use super::record::{self, StreamRecordError, VERSION, malformed, one_line};
+use super::stream::FinishedSegment;
 
 const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/segment-loss";
 
@@ -28,7 +29,11 @@ pub struct LossRecord {
     /// Its Ed25519 public key.
     pub stream_key: [u8; 32],
     /// The segment, as its successor's header names it.
-    pub segment: LastSegment,
+    pub segment: Previous,
+    /// The one before it, as its own header named it: so the chain can be followed across it.
+    pub previous: Option<Previous>,
+    /// Why its media did not continue that one's, as its own header said.
+    pub gap: Option<GapReason>,
     /// Why it was lost.
     pub reason: String,
     /// When, in whole milliseconds.
@@ -45,31 +50,70 @@ struct Json {
     camera: CameraId,
     stream: StreamId,
     stream_key: String,
-    sequence: u64,
-    digest: String,
-    start_ms: i64,
-    duration_ms: u64,
+    segment: JsonSegment,
+    previous: Option<JsonSegment>,
+    gap: Option<String>,
     reason: String,
     lost_at_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JsonSegment {
+    sequence: u64,
+    digest: String,
+    start_ms: i64,
+    duration_ms: u64,
+}
+
+impl JsonSegment {
+    fn write(of: &Previous) -> Self {
+        let Previous { sequence, digest, start_ms, duration_ms } = *of;
+        Self { sequence, digest: hex(&digest), start_ms, duration_ms }
+    }
+
+    fn read(self) -> Result<Previous, StreamRecordError> {
+        let in_range = self.sequence <= MAX_SEQUENCE
+            && is_unix_ms(self.start_ms)
+            && self.duration_ms <= MAX_SEGMENT_DURATION_MS;
+        let digest = unhex(&self.digest).filter(|_| in_range).ok_or_else(|| malformed("a segment"))?;
+        let Self { sequence, start_ms, duration_ms, .. } = self;
+        Ok(Previous { sequence, digest, start_ms, duration_ms })
+    }
+}
+
 impl LossRecord {
     pub(super) fn unsigned(
         (tenant, camera, stream, stream_key): (TenantId, CameraId, StreamId, [u8; 32]),
-        segment: LastSegment,
+        finished: &FinishedSegment,
         reason: &str,
         at: Timestamp,
     ) -> Result<Self, SealError> {
         let out_of_range = SealError::TimeOutOfRange { what: "the time of a loss" };
         let lost_at = match at.as_millisecond() {
-            ms if is_unix_ms(ms) && is_unix_ms(segment.start_ms) => Timestamp::from_millisecond(ms),
+            ms if is_unix_ms(ms) => Timestamp::from_millisecond(ms).map_err(|_| out_of_range)?,
             _ => return Err(out_of_range),
         };
-        let lost_at = lost_at.map_err(|_| out_of_range)?;
-        let reason = one_line(reason);
-        Ok(Self { tenant, camera, stream, stream_key, segment, reason, lost_at, signature: [0; 64] })
+        let segment = Previous {
+            sequence: finished.name.sequence,
+            digest: finished.digest,
+            start_ms: finished.name.start_ms,
+            duration_ms: finished.name.duration_ms,
+        };
+        Ok(Self {
+            tenant,
+            camera,
+            stream,
+            stream_key,
+            segment,
+            previous: finished.previous,
+            gap: finished.gap.clone(),
+            reason: one_line(reason),
+            lost_at,
+            signature: [0; 64],
+        })
     }
 
     pub(super) fn sign(mut self, signer: &Ed25519KeyPair) -> Result<Self, SealError> {
@@ -91,21 +135,14 @@ impl LossRecord {
     /// [`LossRecord::verify`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, StreamRecordError> {
         let json: Json = record::parse(bytes)?;
-        let in_range = json.sequence <= MAX_SEQUENCE
-            && is_unix_ms(json.start_ms)
-            && json.duration_ms <= MAX_SEGMENT_DURATION_MS;
-        let digest = unhex(&json.digest).filter(|_| in_range).ok_or_else(|| malformed("the segment"))?;
         let record = Self {
             tenant: json.tenant,
             camera: json.camera,
             stream: json.stream,
             stream_key: unhex(&json.stream_key).ok_or_else(|| malformed("the stream's public key"))?,
-            segment: LastSegment {
-                sequence: json.sequence,
-                digest,
-                start_ms: json.start_ms,
-                duration_ms: json.duration_ms,
-            },
+            segment: json.segment.read()?,
+            previous: json.previous.map(JsonSegment::read).transpose()?,
+            gap: json.gap.map(GapReason::parse).transpose().map_err(|_| malformed("the gap's reason"))?,
             reason: json.reason,
             lost_at: Some(json.lost_at_ms)
                 .filter(|ms| is_unix_ms(*ms))
@@ -115,6 +152,9 @@ impl LossRecord {
         };
         if stream_id(&record.stream_key) != record.stream {
             return Err(malformed("the stream's id is not that of its public key"));
+        }
+        if !gap_fits(record.segment.sequence, record.previous.as_ref(), record.gap.as_ref()) {
+            return Err(malformed("the previous segment"));
         }
         if record.reason != one_line(&record.reason) || record.to_json() != bytes {
             return Err(malformed("it is not written the one way"));
@@ -136,10 +176,9 @@ impl LossRecord {
             camera: self.camera.clone(),
             stream: self.stream.clone(),
             stream_key: hex(&self.stream_key),
-            sequence: self.segment.sequence,
-            digest: hex(&self.segment.digest),
-            start_ms: self.segment.start_ms,
-            duration_ms: self.segment.duration_ms,
+            segment: JsonSegment::write(&self.segment),
+            previous: self.previous.as_ref().map(JsonSegment::write),
+            gap: self.gap.as_ref().map(ToString::to_string),
             reason: self.reason.clone(),
             lost_at_ms: self.lost_at.as_millisecond(),
             signature,

@@ -49,6 +49,10 @@ pub struct FinishedSegment {
     pub digest: [u8; 32],
     /// SHA-256 of its header.
     pub header_digest: [u8; 32],
+    /// The segment before it in its stream, as its header names it.
+    pub previous: Option<Previous>,
+    /// Why its media does not continue that one's, as its header says.
+    pub gap: Option<GapReason>,
     /// The file's length.
     pub bytes: u64,
 }
@@ -185,6 +189,7 @@ impl RecorderStream {
         let facts = Facts {
             stream: self.id.clone(),
             sequence,
+            gap: identity.gap.clone(),
             opened_at,
             policy: policy.retention_policy.clone(),
             epoch: policy.epoch,
@@ -215,7 +220,8 @@ impl RecorderStream {
             return Err(SealError::TimeOutOfRange { what: "a duration of over an hour" });
         }
         let (facts, written) = writer.end()?;
-        let Facts { stream, sequence, opened_at, policy, epoch, tracks } = facts;
+        let Facts { stream, sequence, gap, opened_at, policy, epoch, tracks } = facts;
+        let previous = self.last;
         self.last = Some(Previous { sequence, digest: written.digest, start_ms, duration_ms });
         let name = SegmentName {
             tenant: self.tenant.clone(),
@@ -233,6 +239,8 @@ impl RecorderStream {
             name,
             digest: written.digest,
             header_digest: written.header_digest,
+            previous,
+            gap,
             bytes: written.bytes,
         };
         Ok((finished, written.out))
@@ -253,13 +261,17 @@ impl RecorderStream {
 
     /// Says of a finished segment of this stream that it will never reach the store. `reason` is for people:
     /// one line, cut at [`super::MAX_REASON_BYTES`].
-    pub fn lose(&self, segment: LastSegment, reason: &str, at: Timestamp) -> Result<LossRecord, SealError> {
-        // What was never finished has no digest that a later header could name.
-        if self.last.is_none_or(|last| segment.sequence > last.sequence) {
-            return Err(SealError::NotFinished { sequence: segment.sequence });
+    pub fn lose(
+        &self,
+        finished: &FinishedSegment,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<LossRecord, SealError> {
+        if finished.name.stream != self.id {
+            return Err(SealError::NotThisStreams { stream: finished.name.stream.to_string() });
         }
         let stream = (self.tenant.clone(), self.camera.clone(), self.id.clone(), self.public_key);
-        LossRecord::unsigned(stream, segment, reason, at)?.sign(&self.signer)
+        LossRecord::unsigned(stream, finished, reason, at)?.sign(&self.signer)
     }
 
     /// Ends the stream with a signed record; a segment that is still open is given up. `reason` is for people:

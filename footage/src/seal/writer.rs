@@ -11,6 +11,7 @@ use crate::layout::{Epoch, Tracks};
 
 use super::digest::segment_digest;
 use super::encode::{finish_sha256, sha256};
+use super::gap::GapReason;
 
 /// An open segment: what is written to it is sealed into the file in chunks of 64 KiB. Give it back to
 /// [`super::RecorderStream::finish`]; one that is dropped leaves a truncated file that nobody can open whole.
@@ -24,6 +25,7 @@ pub struct SegmentWriter<W: Write> {
 pub(super) struct Facts {
     pub stream: StreamId,
     pub sequence: u64,
+    pub gap: Option<GapReason>,
     pub opened_at: Timestamp,
     pub policy: PolicyId,
     pub epoch: Epoch,

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use camerafleet_footage::layout::{Epoch, MAX_SEGMENT_DURATION_MS, Tracks};
 use camerafleet_footage::seal::{
-    CloseRecord, FinishedSegment, GapReason, LastSegment, LossRecord, MAX_REASON_BYTES, PublicKey,
-    RecorderStream, SealError, SealedHeader, SegmentPolicy, SegmentWriter, StreamRecordError, stream_id,
+    CloseRecord, GapReason, LossRecord, MAX_REASON_BYTES, PublicKey, RecorderStream, SealError, SealedHeader,
+    SegmentPolicy, SegmentWriter, StreamRecordError, stream_id,
 };
 
 use crate::support::*;
@@ -252,19 +252,16 @@ fn a_loss_record_stands_for_a_segment_that_never_came() {
     let key = stream_.public_key();
     let (lost, _) = seal(&mut stream_, b"first");
     let (last, file) = seal(&mut stream_, b"second");
-    let segment = |finished: &FinishedSegment| LastSegment {
-        sequence: finished.name.sequence,
-        digest: finished.digest,
-        start_ms: finished.name.start_ms,
-        duration_ms: finished.name.duration_ms,
-    };
-    let record = stream_.lose(segment(&lost), "SpoolFull", at("2026-11-25T13:00:01.5Z")).unwrap();
+    let record = stream_.lose(&lost, "SpoolFull", at("2026-11-25T13:00:01.5Z")).unwrap();
     record.verify(&key).unwrap();
-    assert_eq!(header(&file).identity.previous.unwrap().digest, record.segment.digest);
+    assert_eq!(header(&file).identity.previous, Some(record.segment));
+    assert_eq!((record.previous, record.gap.as_ref().map(GapReason::as_str)), (None, Some("start")));
     assert!(matches!(record.verify(&stream().public_key()), Err(StreamRecordError::BadSignature { .. })));
-    let never = LastSegment { sequence: 2, ..segment(&last) };
-    let refused = stream_.lose(never, "SpoolFull", at("2026-11-25T13:00:01.5Z"));
-    assert!(matches!(refused, Err(SealError::NotFinished { sequence: 2 })));
+    let (foreign, _) = seal(&mut stream(), b"another's");
+    let refused = stream_.lose(&foreign, "SpoolFull", at("2026-11-25T13:00:01.5Z"));
+    assert!(matches!(refused, Err(SealError::NotThisStreams { .. })));
+    let second = stream_.lose(&last, "SpoolFull", at("2026-11-25T13:00:01.5Z")).unwrap();
+    assert_eq!((second.previous, second.gap), (Some(record.segment), None));
 
     let json = record.to_json();
     let read = LossRecord::from_json(&json).unwrap();
@@ -292,6 +289,8 @@ fn a_loss_record_stands_for_a_segment_that_never_came() {
         ("\"durationMs\":60000", "\"durationMs\":3600001"),
         ("\"sequence\":0", "\"sequence\":9007199254740992"),
         ("\"streamKey\":\"", "\"streamKey\":\"00"),
+        ("\"gap\":\"start\"", "\"gap\":null"),
+        ("\"gap\":\"start\"", "\"gap\":\"stalled\""),
     ] {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text, "{from}");

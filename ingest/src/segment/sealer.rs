@@ -4,11 +4,8 @@ use std::{io, io::Write, sync::Arc};
 
 use camerafleet_footage::{
     ids::PolicyId,
-    layout::{Epoch, MAX_SEGMENT_DURATION_MS, SegmentName, Tracks},
-    seal::{
-        FinishedSegment, GapReason, LastSegment, PublicKey, RecorderStream, SealError, SegmentPolicy,
-        SegmentWriter,
-    },
+    layout::{Epoch, MAX_SEGMENT_DURATION_MS, Tracks},
+    seal::{FinishedSegment, GapReason, PublicKey, RecorderStream, SealError, SegmentPolicy, SegmentWriter},
     shard::{EpochKeyConfig, PublicKeyConfig, Recorder},
 };
 use jiff::Timestamp;
@@ -160,8 +157,9 @@ impl Sealer {
         let Some((writer, epoch)) = self.open.take() else { return Ok(None) };
         let duration = placed.duration_ms.min(MAX_SEGMENT_DURATION_MS);
         let (finished, file) = self.stream.finish(writer, placed.start_ms, duration)?;
-        let (key, digest) = (finished.name.key(&self.spec.prefix), hex(&finished.digest));
-        commit(&self.spool, &self.spec, file, Kind::Segment, key, Some((epoch, digest)), now)?;
+        let key = finished.name.key(&self.spec.prefix);
+        let segment = (epoch, Box::new(finished.clone()));
+        commit(&self.spool, &self.spec, file, Kind::Segment, key, Some(segment), now)?;
         self.record_losses(now);
         Ok(Some(finished))
     }
@@ -187,29 +185,21 @@ impl Sealer {
     fn record_losses(&self, now: Timestamp) {
         for lost in self.spool.take_given_up(&self.spec.id) {
             // An earlier stream's key is gone, and with it the chance to say so.
-            let Some(segment) = self.given_up(&lost) else { continue };
-            let recorded =
-                self.stream.lose(segment, lost.reason, now).map_err(SealingError::from).and_then(|record| {
-                    let mut file = self.spool.create(&self.spec.id)?;
-                    file.write_all(&record.to_json())?;
-                    let key = record.key(&self.spec.prefix);
-                    commit(&self.spool, &self.spec, file, Kind::LossRecord, key, None, now)
-                });
-            if let Err(error) = recorded {
-                tracing::error!(camera = %self.spec.id, key = lost.key, %error, "the loss of a segment could not be recorded");
+            if lost.segment.name.stream != *self.stream.id() {
+                continue;
+            }
+            if let Err(error) = self.record_loss(&lost, now) {
+                let sequence = lost.segment.name.sequence;
+                tracing::error!(camera = %self.spec.id, sequence, %error, "the loss of a segment could not be recorded");
             }
         }
     }
 
-    fn given_up(&self, lost: &GivenUp) -> Option<LastSegment> {
-        let name = SegmentName::parse(&self.spec.prefix, &lost.key).ok()?;
-        let digest = unhex(&lost.digest)?;
-        (name.stream == *self.stream.id()).then_some(LastSegment {
-            sequence: name.sequence,
-            digest,
-            start_ms: name.start_ms,
-            duration_ms: name.duration_ms,
-        })
+    fn record_loss(&self, lost: &GivenUp, now: Timestamp) -> Result<(), SealingError> {
+        let record = self.stream.lose(&lost.segment, lost.reason, now)?;
+        let mut file = self.spool.create(&self.spec.id)?;
+        file.write_all(&record.to_json())?;
+        commit(&self.spool, &self.spec, file, Kind::LossRecord, record.key(&self.spec.prefix), None, now)
     }
 }
 
@@ -219,21 +209,14 @@ fn commit(
     file: SpoolFile,
     kind: Kind,
     key: String,
-    segment: Option<(EpochKey, String)>,
+    segment: Option<(EpochKey, Box<FinishedSegment>)>,
     now: Timestamp,
 ) -> Result<(), SealingError> {
-    let (epoch, digest) = segment.unzip();
+    let (epoch, segment) = segment.unzip();
     // The length is the file's own.
     let (camera, finished_ms) = (spec.id.clone(), now.as_millisecond());
-    let meta = Meta { kind, key, camera, epoch, digest, finished_ms, bytes: 0 };
+    let meta = Meta { kind, key, camera, epoch, segment, finished_ms, bytes: 0 };
     Ok(spool.commit(file, meta)?)
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes: Vec<u8> = (0..text.len() / 2)
-        .map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok())
-        .collect::<Option<_>>()?;
-    bytes.try_into().ok()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -307,7 +290,7 @@ mod tests {
         let [(key, loss)] = &losses[..] else { panic!("{} loss records", losses.len()) };
         loss.verify(&stream_key).unwrap();
         assert_eq!(*key, loss.key(&spec.prefix));
-        let segment = LastSegment { sequence: 0, digest: first.digest, start_ms: 0, duration_ms: 1_000 };
-        assert_eq!((loss.segment, loss.reason.as_str()), (segment, "SpoolFull"));
+        assert_eq!((loss.segment.sequence, loss.segment.digest), (0, first.digest));
+        assert_eq!((loss.segment.start_ms, loss.segment.duration_ms, &*loss.reason), (0, 1_000, "SpoolFull"));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
 
-use camerafleet_footage::ids::CameraId;
+use camerafleet_footage::{ids::CameraId, seal::FinishedSegment};
 use serde::{Deserialize, Serialize};
 
 /// An epoch key, ordered by its time.
@@ -37,9 +37,9 @@ pub struct Meta {
     pub camera: CameraId,
     /// The epoch key that it needs; none for a record.
     pub epoch: Option<EpochKey>,
-    /// A segment's digest, lower-case hex; none for a record.
-    #[serde(default)]
-    pub digest: Option<String>,
+    /// The segment, for as long as its stream can still speak of it; none for a record.
+    #[serde(skip)]
+    pub segment: Option<Box<FinishedSegment>>,
     /// Unix milliseconds.
     pub finished_ms: i64,
     /// Its length.

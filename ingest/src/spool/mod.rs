@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use camerafleet_footage::{ids::CameraId, shard::SpoolConfig};
+use camerafleet_footage::{ids::CameraId, seal::FinishedSegment, shard::SpoolConfig};
 use tokio::sync::Notify;
 
 pub use entry::{Entry, EpochKey, Kind, Meta};
@@ -31,12 +31,8 @@ const MAX_GIVEN_UP: usize = 4_096;
 /// A finished segment that was given up, for its stream to say so while it still can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
-    /// Whose it is.
-    pub camera: CameraId,
-    /// The key that the object would have had.
-    pub key: String,
-    /// Its digest, lower-case hex.
-    pub digest: String,
+    /// The segment.
+    pub segment: Box<FinishedSegment>,
     /// Why.
     pub reason: &'static str,
 }
@@ -212,15 +208,15 @@ impl Spool {
 
     /// For an entry that is in the queue no more.
     fn give_up(&self, entry: &Entry, reason: &'static str) {
-        let Meta { camera, key, digest, .. } = &entry.meta;
+        let Meta { camera, key, segment, .. } = &entry.meta;
         tracing::error!(%camera, key, reason, "a segment that never reached the store is given up");
         self.metrics.lost.with_label_values(&[camera.as_str(), reason]).inc();
-        if let Some(digest) = digest.clone() {
+        if let Some(segment) = segment.clone() {
             let mut state = self.lock();
             if state.given_up.len() == MAX_GIVEN_UP {
                 state.given_up.pop_front();
             }
-            state.given_up.push_back(GivenUp { camera: camera.clone(), key: key.clone(), digest, reason });
+            state.given_up.push_back(GivenUp { segment, reason });
         }
         self.delete(entry);
     }
@@ -229,7 +225,7 @@ impl Spool {
     pub fn take_given_up(&self, camera: &CameraId) -> Vec<GivenUp> {
         let mut state = self.lock();
         let (theirs, others): (VecDeque<_>, VecDeque<_>) =
-            state.given_up.drain(..).partition(|lost| lost.camera == *camera);
+            state.given_up.drain(..).partition(|lost| lost.segment.name.camera == *camera);
         state.given_up = others;
         Vec::from(theirs)
     }
