@@ -3,7 +3,7 @@ CARGO ?= cargo
 CLUSTER ?= embedded
 E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
 
-.PHONY: demo down test unit e2e lint fmt crds tools
+.PHONY: demo down test unit e2e lint fmt crds tools vectors fuzz bench-footage
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -38,3 +38,7 @@ crds:
 ## Builds the pinned tools of e2e/tools into a cache outside the checkout.
 tools:
 	$(E2E) tools
+
+## Writes the format's test vectors anew (footage/testdata, see footage/FORMAT.md).
+vectors:
+	$(CARGO) run --quiet --locked --package camerafleet-footage --example vectors
