@@ -14,6 +14,7 @@ mod identity;
 mod keys;
 mod loss;
 mod open;
+mod payload;
 mod recipient;
 mod record;
 mod secret;

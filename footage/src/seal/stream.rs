@@ -1,5 +1,6 @@
 //! A recorder stream: one incarnation of one camera's recorder.
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -182,10 +183,12 @@ impl RecorderStream {
             wrapped_window_key: &window.wrapped,
             epoch_share: &epoch_share,
             wrapped_epoch_share: &wrapped_epoch_share,
+            file_key: OnceCell::new(),
         };
         self.next_sequence += 1;
         let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
             .map_err(|_| SealError::Crypto { doing: "sealing a header" })?;
+        let file_key = recipient.file_key.get().ok_or(SealError::Crypto { doing: "wrapping a file key" })?;
         let facts = Facts {
             stream: self.id.clone(),
             sequence,
@@ -195,7 +198,7 @@ impl RecorderStream {
             epoch: policy.epoch,
             tracks,
         };
-        let writer = SegmentWriter::start(facts, encryptor, out)?;
+        let writer = SegmentWriter::start(facts, encryptor, file_key, out)?;
         self.open_sequence = Some(sequence);
         Ok(writer)
     }
