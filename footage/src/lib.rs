@@ -1,6 +1,7 @@
 //! The data plane's library: sealed segments, key custody, object layout, the decision on disclosure, and
 //! what the operator and the recorder say to each other.
 
+pub mod chain;
 pub mod custody;
 pub mod digest;
 pub mod disclosure;

@@ -315,6 +315,7 @@ mod tests {
             key,
             camera: id(),
             epoch: Some(epoch(start)),
+            segment: None,
             finished_ms: 0,
             bytes: 0,
         };

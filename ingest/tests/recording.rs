@@ -7,11 +7,13 @@ mod support;
 use std::{collections::BTreeMap, time::Duration};
 
 use camerafleet_footage::{
+    chain::{self, Bodies, LoggedHead, Place, Report, State, StreamAnchor, Stretch, Verdict, Window, verify},
     ids::TenantId,
     layout::{SegmentName, Tracks, parse_close_record_key},
     seal::CloseRecord,
-    shard::{CameraState, StoreState},
+    shard::{CameraState, Recorder, StoreState},
 };
+use object_store::{ObjectStoreExt as _, memory::InMemory};
 use support::{Camera, H264, H264_B_FRAMES, H265, MJPEG, PASSWORD, PREFIX, S3, Shard, TENANT, media, until};
 
 #[test]
@@ -98,8 +100,42 @@ fn what_cameras_send_is_stored_sealed_and_whole() {
             (said.sequence, said.digest, said.start_ms, said.duration_ms),
             (last.sequence, *digest, last.start_ms, last.duration_ms)
         );
+        let window = Window { from_ms: chain[0].0.start_ms, to_ms: last.end_ms() };
+        let report = judge(&s3, last, window, &status.cameras[&last.camera].recorder);
+        assert_eq!((report.verdict, &*report.findings), (Verdict::Complete, &[][..]), "{id}");
+        let recorded = Stretch { from_ms: window.from_ms, to_ms: window.to_ms, state: State::Recorded };
+        assert_eq!(report.timeline, [recorded], "{id}");
     }
     assert!(!shard.log().contains(PASSWORD));
+}
+
+/// The chain's verdict, with what the pod's status said in place of the log.
+fn judge(s3: &S3, of: &SegmentName, window: Window, recorder: &Recorder) -> Report {
+    let digest = |hex: &str| -> [u8; 32] {
+        std::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+    };
+    let head = LoggedHead {
+        sequence: recorder.last_sequence.unwrap(),
+        digest: digest(recorder.head.as_ref().unwrap()),
+        at_ms: window.to_ms,
+    };
+    let anchor = StreamAnchor {
+        stream: recorder.stream.clone(),
+        public_key: digest(&recorder.public_key),
+        pod_uid: "uid-1".into(),
+        started_ms: window.from_ms,
+        heads: vec![head],
+        closed: None,
+    };
+    let place = Place { prefix: PREFIX.into(), tenant: of.tenant.clone(), camera: of.camera.clone() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let store = InMemory::new();
+        for key in s3.keys() {
+            store.put(&key.as_str().into(), s3.read(&key).into()).await.unwrap();
+        }
+        verify(&chain::read(&store, &place, window, vec![anchor], Bodies::Hash).await.unwrap())
+    })
 }
 
 fn check(path: &std::path::Path, name: &SegmentName, is_last: bool) {

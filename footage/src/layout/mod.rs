@@ -11,7 +11,10 @@ mod streams;
 pub use epoch::{Epoch, Hour, InvalidTime};
 pub use keys::{NotAKeyName, camera_key_name, epoch_key_name, parse_camera_key_name, parse_epoch_key_name};
 pub use segment::{NotASegment, SegmentName, Tracks};
-pub use streams::{close_record_key, parse_close_record_key, streams_prefix};
+pub use streams::{
+    camera_streams_prefix, close_record_key, loss_record_key, parse_close_record_key, parse_loss_record_key,
+    streams_prefix,
+};
 
 #[cfg(test)]
 mod tests;

@@ -73,7 +73,14 @@ impl Task {
                 continue;
             }
             let (end, recorded) = self.session().await;
-            if let Err(error) = self.recorder.end_session().await {
+            let reason = match &end {
+                End::Stopped => "Stop".to_owned(),
+                End::Changed => {
+                    self.not_wanted().map_or_else(|| "Reconfigured".into(), |(state, _)| format!("{state:?}"))
+                }
+                End::Failed(failure) => failure.word().to_owned(),
+            };
+            if let Err(error) = self.recorder.end_session(&reason).await {
                 tracing::error!(camera = %self.spec.id, %error, "the last segment of a session could not be finished");
             }
             match end {

@@ -24,6 +24,20 @@ pub enum Cut {
     NoKeyFrame,
 }
 
+impl Cut {
+    /// What the next header says where frames were lost with the cut.
+    pub fn gap(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Policy => "policy",
+            Self::Parameters => "parameters",
+            Self::Gap => "no-frames",
+            Self::Clock => "clock",
+            Self::NoKeyFrame => "no-key-frame",
+        }
+    }
+}
+
 /// What to do with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

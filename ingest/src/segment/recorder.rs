@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camerafleet_footage::layout::Tracks;
+use camerafleet_footage::{layout::Tracks, seal::GapReason};
 use jiff::Timestamp;
 
 use super::{
@@ -46,6 +46,8 @@ pub struct Recorder {
     session: Session,
     open: Option<Open>,
     policy_changed: bool,
+    /// Why the next segment will not continue the last one; the first reason since then.
+    gap: Option<GapReason>,
     /// The usual length of a frame, 90 kHz.
     typical: u32,
 }
@@ -95,6 +97,7 @@ impl Recorder {
             session: Session::new(None),
             open: None,
             policy_changed: false,
+            gap: None,
             typical,
         })
     }
@@ -226,6 +229,10 @@ impl Recorder {
                 self.gap(cut);
             }
             early = self.end(seamless.then_some(placed.pts), seamless).await?;
+            // A seamless cut still breaks the run when the pod's own clock was set.
+            if seamless && !self.session.wall.continues() {
+                self.note_gap(Cut::Clock.gap());
+            }
         }
         self.session.clock_pending = false;
         self.policy_changed = false;
@@ -245,7 +252,9 @@ impl Recorder {
         let policy = Policy::new(&self.spec, key);
         let audio = self.session.audio.as_ref().map(|(track, _)| track.clone());
         let tracks = if audio.is_some() { Tracks::VideoAudio } else { Tracks::Video };
-        self.sealing(move |sealer| sealer.open(&policy, now, tracks)).await?;
+        let gap = self.gap.clone();
+        self.sealing(move |sealer| sealer.open(&policy, now, gap, tracks)).await?;
+        self.gap = None;
         self.context.board.open(&id, Some(epoch));
         let mut muxer =
             Muxer::new(VideoTrack::clone(&placed.frame.track), audio, now.as_second(), Some(self.typical));
@@ -318,17 +327,19 @@ impl Recorder {
         Ok(next_pts.map_or_else(Vec::new, |pts| open.muxer.early_audio(pts - open.zero)))
     }
 
-    /// The session is over: what is held back and open is finished.
-    pub async fn end_session(&mut self) -> Result<(), RecordError> {
+    /// The session is over: what is held back and open is finished. `reason` is one word in the fleet's
+    /// CamelCase.
+    pub async fn end_session(&mut self, reason: &str) -> Result<(), RecordError> {
         let released = self.release().await.map(|_| ());
         let ended = self.end(None, false).await.map(|_| ());
+        self.note_gap(reason);
         self.session = Session::new(None);
         released.and(ended)
     }
 
     /// The camera is recorded no more: the stream's last word is said.
     pub async fn close(mut self, reason: &'static str) -> Result<(), RecordError> {
-        self.end_session().await?;
+        self.end_session("Stop").await?;
         let Some(sealer) = self.sealer.take() else { return Err(SealingError::Lost.into()) };
         let closing = tokio::task::spawn_blocking(move || sealer.close(reason, Timestamp::now()));
         closing.await.unwrap_or(Err(SealingError::Lost))?;
@@ -354,9 +365,14 @@ impl Recorder {
         })
     }
 
-    fn gap(&self, cut: Cut) {
+    fn gap(&mut self, cut: Cut) {
+        self.note_gap(cut.gap());
         let reason = format!("{cut:?}");
         self.context.metrics.gaps.with_label_values(&[self.spec.id.as_str(), &reason]).inc();
+    }
+
+    fn note_gap(&mut self, reason: &str) {
+        self.gap = self.gap.take().or_else(|| gap_reason(reason));
     }
 
     fn dropped(&self, reason: &str) {
@@ -378,6 +394,18 @@ impl Session {
             held: None,
         }
     }
+}
+
+/// As headers write it: `KeysNotReady` is `keys-not-ready`.
+fn gap_reason(word: &str) -> Option<GapReason> {
+    let mut kebab = String::new();
+    for c in word.chars() {
+        if c.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(c.to_ascii_lowercase());
+    }
+    GapReason::parse(kebab).ok()
 }
 
 fn us(pts: i64) -> i64 {

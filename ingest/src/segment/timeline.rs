@@ -125,6 +125,11 @@ impl WallClock {
         Placed { start_ms, duration_ms: u64::try_from(end_ms - start_ms).unwrap_or(0).max(1) }
     }
 
+    /// Whether the next segment begins where the last one ended.
+    pub fn continues(&self) -> bool {
+        self.next_start.is_some()
+    }
+
     /// The run is broken: the next segment's start is measured anew.
     pub fn restart(&mut self) {
         *self = Self::default();

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
 
-use camerafleet_footage::ids::CameraId;
+use camerafleet_footage::{ids::CameraId, seal::FinishedSegment};
 use serde::{Deserialize, Serialize};
 
 /// An epoch key, ordered by its time.
@@ -22,6 +22,8 @@ pub enum Kind {
     Segment,
     /// A stream's last word.
     CloseRecord,
+    /// What a stream says of a segment that was given up.
+    LossRecord,
 }
 
 /// A pending file's description.
@@ -33,8 +35,11 @@ pub struct Meta {
     pub key: String,
     /// Whose it is.
     pub camera: CameraId,
-    /// The epoch key that it needs; none for a close record.
+    /// The epoch key that it needs; none for a record.
     pub epoch: Option<EpochKey>,
+    /// The segment, for as long as its stream can still speak of it; none for a record.
+    #[serde(skip)]
+    pub segment: Option<Box<FinishedSegment>>,
     /// Unix milliseconds.
     pub finished_ms: i64,
     /// Its length.

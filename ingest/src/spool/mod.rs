@@ -8,14 +8,14 @@ mod file;
 pub mod upload;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use camerafleet_footage::{ids::CameraId, shard::SpoolConfig};
+use camerafleet_footage::{ids::CameraId, seal::FinishedSegment, shard::SpoolConfig};
 use tokio::sync::Notify;
 
 pub use entry::{Entry, EpochKey, Kind, Meta};
@@ -25,10 +25,22 @@ use crate::metrics::Metrics;
 
 /// Above this share of its bound (tenths) a spool that was full still counts as full.
 const STILL_FULL: u64 = 9;
+/// Segments given up that wait for their streams to record it; of more, the oldest are forgotten.
+const MAX_GIVEN_UP: usize = 4_096;
+
+/// A finished segment that was given up, for its stream to say so while it still can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The segment.
+    pub segment: Box<FinishedSegment>,
+    /// Why.
+    pub reason: &'static str,
+}
 
 struct State {
     limit: SpoolConfig,
     pending: BTreeMap<u64, Entry>,
+    given_up: VecDeque<GivenUp>,
     next: u64,
     /// Bytes of pending and open files.
     used: u64,
@@ -64,6 +76,7 @@ impl Spool {
             limit: SpoolConfig { size: u64::MAX, max_age_seconds: u64::MAX },
             next: found.keys().next_back().map_or(0, |n| n + 1),
             pending: found,
+            given_up: VecDeque::new(),
             used,
             full: false,
         };
@@ -194,11 +207,27 @@ impl Spool {
     }
 
     /// For an entry that is in the queue no more.
-    fn give_up(&self, entry: &Entry, reason: &str) {
-        let Meta { camera, key, .. } = &entry.meta;
+    fn give_up(&self, entry: &Entry, reason: &'static str) {
+        let Meta { camera, key, segment, .. } = &entry.meta;
         tracing::error!(%camera, key, reason, "a segment that never reached the store is given up");
         self.metrics.lost.with_label_values(&[camera.as_str(), reason]).inc();
+        if let Some(segment) = segment.clone() {
+            let mut state = self.lock();
+            if state.given_up.len() == MAX_GIVEN_UP {
+                state.given_up.pop_front();
+            }
+            state.given_up.push_back(GivenUp { segment, reason });
+        }
         self.delete(entry);
+    }
+
+    /// A camera's segments that were given up since this was last asked.
+    pub fn take_given_up(&self, camera: &CameraId) -> Vec<GivenUp> {
+        let mut state = self.lock();
+        let (theirs, others): (VecDeque<_>, VecDeque<_>) =
+            state.given_up.drain(..).partition(|lost| lost.segment.name.camera == *camera);
+        state.given_up = others;
+        Vec::from(theirs)
     }
 
     fn delete(&self, entry: &Entry) {

@@ -10,8 +10,15 @@ fn put(spool: &Arc<Spool>, key: &str, bytes: usize, finished_ms: i64) -> io::Res
     let mut file = spool.create(&camera("c1"))?;
     file.write_all(&vec![7; bytes])?;
     let epoch = Some(EpochKey { start: finished_ms, name: format!("epoch-{key}") });
-    let meta =
-        Meta { kind: Kind::Segment, key: key.into(), camera: camera("c1"), epoch, finished_ms, bytes: 0 };
+    let meta = Meta {
+        kind: Kind::Segment,
+        key: key.into(),
+        camera: camera("c1"),
+        epoch,
+        segment: None,
+        finished_ms,
+        bytes: 0,
+    };
     spool.commit(file, meta)
 }
 

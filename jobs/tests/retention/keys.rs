@@ -182,7 +182,7 @@ async fn a_saved_copy_does_not_open_after_its_key_is_destroyed() {
         sharing_policy: [0; 32],
     };
     let mut stream = RecorderStream::new(tenant.clone(), camera.clone()).unwrap();
-    let mut writer = stream.open(&segment_policy, of.start(), Tracks::Video, Vec::new()).unwrap();
+    let mut writer = stream.open(&segment_policy, of.start(), None, Tracks::Video, Vec::new()).unwrap();
     writer.write_all(b"a frame").unwrap();
     let (finished, copy) = stream.finish(writer, of.start().as_millisecond(), 60_000).unwrap();
     s3.put(&finished.name.key(PREFIX), &copy, ago(250));
