@@ -5,6 +5,7 @@ pub mod custody;
 pub mod digest;
 pub mod ids;
 pub mod layout;
+pub mod log;
 pub mod retention;
 pub mod seal;
 pub mod shard;
