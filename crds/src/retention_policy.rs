@@ -118,15 +118,16 @@ pub struct RetentionPolicyStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// An epoch key that is to be destroyed.
+/// A key that is to be destroyed: an epoch's, or a camera's of which nothing is left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DestroyIntent {
     /// Its name in the tenant's Transit mount.
     #[schemars(length(max = 256))]
     pub key: String,
-    /// The end of its epoch.
-    pub epoch_end: Time,
+    /// The end of its epoch; none for a camera's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch_end: Option<Time>,
     /// When the operator found it due.
     pub intended_at: Time,
     /// Whether Vault was told to let it be deleted, which is done after the intent stands here.

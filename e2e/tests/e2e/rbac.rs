@@ -11,11 +11,11 @@ use camerafleet_e2e::{
 };
 use kube::{
     Api, Client,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
-use crate::support::{delete_namespace, may};
+use crate::support::{delete_tenant, may};
 
 const NAME: &str = "willow-walk";
 const OURS: &str = "camerafleet.io";
@@ -73,6 +73,5 @@ async fn members_get_their_role_in_their_tenant_only_and_lose_it() -> Result<()>
     becomes(false, "a@example.com", "list", OURS, "approvals").await?;
     becomes(true, "a@example.com", "list", OURS, "cameras").await?;
 
-    tenants.delete(NAME, &DeleteParams::default()).await?;
-    delete_namespace(NAME).await
+    delete_tenant(NAME).await
 }

@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use camerafleet_e2e::{
-    demo::{OPERATOR_NAMESPACE, wait},
-    suite::find,
-};
+use camerafleet_crds::Tenant;
+use camerafleet_e2e::{demo::wait, suite::find};
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
     core::v1::Namespace,
-    rbac::v1::{ClusterRole, ClusterRoleBinding},
 };
 use kube::{
     Api, Client, Config,
     api::{DeleteParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use serde_json::json;
 
 /// A client that acts as a ServiceAccount: an administrator may act as anyone.
 pub async fn as_account(namespace: &str, name: &str) -> Result<Client> {
@@ -31,39 +27,24 @@ pub async fn as_account(namespace: &str, name: &str) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// Deletes a tenant's namespace as the operator, which alone may, and waits until it is gone. The chart gives the operator
-/// no right to it yet: it has it for as long as this takes.
-pub async fn delete_namespace(name: &str) -> Result<()> {
-    let administrator = find().await?.ground.client;
-    let right = format!("e2e-deletes-{name}");
-    let roles = Api::<ClusterRole>::all(administrator.clone());
-    let bindings = Api::<ClusterRoleBinding>::all(administrator.clone());
-    let role = json!({
-        "metadata": {"name": right},
-        "rules": [{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [name], "verbs": ["delete"]}],
-    });
-    let binding = json!({
-        "metadata": {"name": right},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": right},
-        "subjects": [{"kind": "ServiceAccount", "name": "camerafleet-operator", "namespace": OPERATOR_NAMESPACE}],
-    });
-    roles.create(&PostParams::default(), &serde_json::from_value(role)?).await?;
-    bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
-    let operator = Api::<Namespace>::all(as_account(OPERATOR_NAMESPACE, "camerafleet-operator").await?);
-    let what = format!("the operator may delete the namespace {name}, and it is gone");
-    let gone = wait::until(&what, Duration::from_secs(90), async || {
-        match operator.delete(name, &DeleteParams::default()).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Some(())),
-            // It is on its way, or the right to it is.
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(None),
-        }
+/// Deletes a Tenant on which no footage depends, and waits until it and its namespace are gone.
+pub async fn delete_tenant(name: &str) -> Result<()> {
+    let client = find().await?.ground.client;
+    let tenants = Api::<Tenant>::all(client.clone());
+    tenants.delete(name, &DeleteParams::default()).await?;
+    tenant_is_gone(name, Duration::from_secs(90)).await?;
+    let namespace = Api::<Namespace>::all(client).get_opt(name).await?;
+    ensure!(namespace.is_none(), "the Tenant {name} is gone, and its namespace is left");
+    Ok(())
+}
+
+/// Waits until a deleted Tenant is gone.
+pub async fn tenant_is_gone(name: &str, limit: Duration) -> Result<()> {
+    let tenants = Api::<Tenant>::all(find().await?.ground.client);
+    wait::until(&format!("the Tenant {name} is gone"), limit, async || {
+        Ok(tenants.get_opt(name).await?.is_none().then_some(()))
     })
-    .await;
-    bindings.delete(&right, &DeleteParams::default()).await?;
-    roles.delete(&right, &DeleteParams::default()).await?;
-    gone
+    .await
 }
 
 /// Whether the API server lets a user do something to a kind of this project's in a namespace.

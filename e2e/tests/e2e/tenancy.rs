@@ -71,12 +71,23 @@ async fn an_existing_namespace_is_taken_only_with_its_consent() -> Result<()> {
         .patch("oak-avenue", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(consent))
         .await?;
     ready("Active").await?;
-    tenants.delete("oak-avenue", &DeleteParams::default()).await?;
     support::refused(
         namespaces.delete("oak-avenue", &DeleteParams::default()).await,
         "camerafleet-namespaces",
     )?;
-    support::delete_namespace("oak-avenue").await
+    // It was there before the Tenant, and is there after it, without what the operator made.
+    tenants.delete("oak-avenue", &DeleteParams::default()).await?;
+    support::tenant_is_gone("oak-avenue", Duration::from_secs(60)).await?;
+    let kept = namespaces.get("oak-avenue").await?;
+    ensure!(kept.metadata.deletion_timestamp.is_none(), "an adopted namespace goes with its Tenant");
+    ensure!(!kept.labels().contains_key(TENANT_LABEL), "the namespace is still the tenant's");
+    let accounts = Api::<ServiceAccount>::namespaced(client, "oak-avenue");
+    wait::until("the jobs' accounts are gone", Duration::from_secs(30), async || {
+        Ok(accounts.get_opt("retention").await?.is_none().then_some(()))
+    })
+    .await?;
+    namespaces.delete("oak-avenue", &DeleteParams::default()).await?;
+    Ok(())
 }
 
 /// The next replica takes over; what was recording is not touched, and what changes meanwhile is done.

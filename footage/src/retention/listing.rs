@@ -1,6 +1,6 @@
 //! Looking into the store, page by page: no listing is held in memory.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, pin::pin};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
@@ -8,8 +8,8 @@ use object_store::{ObjectMeta, ObjectStore, path::Path};
 
 use super::counts_from;
 use crate::{
-    ids::{PolicyId, TenantId},
-    layout::{Epoch, SegmentName, epoch_prefix, policy_prefix},
+    ids::{CameraId, PolicyId, TenantId},
+    layout::{Epoch, SegmentName, camera_prefix, epoch_prefix, footage_prefix, policy_prefix},
 };
 
 /// Whose footage is looked at, and below which folder of the bucket.
@@ -113,6 +113,31 @@ impl Place {
             })
             .await
     }
+}
+
+/// Whether anything of a camera is left, under whatever policy. Oldest epochs first: while something is left, it is
+/// mostly found there at once.
+///
+/// # Errors
+/// What the store says: then nothing is known.
+pub async fn has_footage(
+    store: &dyn ObjectStore,
+    prefix: &str,
+    tenant: &TenantId,
+    camera: &CameraId,
+) -> object_store::Result<bool> {
+    let policies = store.list_with_delimiter(Some(&path(&footage_prefix(prefix, tenant))?)).await?;
+    for folder in policies.common_prefixes {
+        let Some(policy) = folder.filename().and_then(|name| PolicyId::parse(name).ok()) else { continue };
+        let place = Place { prefix: prefix.to_owned(), tenant: tenant.clone(), policy };
+        for epoch in place.epochs(store).await?.0 {
+            let folder = path(&camera_prefix(prefix, tenant, &place.policy, &epoch, camera))?;
+            if pin!(store.list(Some(&folder))).try_next().await?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn path(folder: &str) -> object_store::Result<Path> {

@@ -1,8 +1,12 @@
 //! Destroys the keys that the operator named, if the job finds them due by itself.
 
 use camerafleet_footage::{
-    layout::parse_epoch_key_name,
-    retention::{key_due_at, listing::Place},
+    ids::CameraId,
+    layout::{Epoch, parse_camera_key_name, parse_epoch_key_name},
+    retention::{
+        key_due_at,
+        listing::{Place, has_footage},
+    },
     vault::{Vault, VaultError},
 };
 
@@ -49,21 +53,12 @@ async fn destroy_one<P: PolicySource>(
     name: &str,
     session: &mut Option<Vault>,
 ) -> Result<bool, JobError> {
-    // Only this policy's epochs; whatever else an intent says is not this job's to destroy.
-    let Some((_, epoch)) = parse_epoch_key_name(name).ok().filter(|(policy, _)| *policy == place.policy)
-    else {
-        return Ok(false);
+    let may_go = match Named::parse(name, place) {
+        Some(Named::Epoch(epoch)) => epoch_may_go(job, place, &epoch, name).await?,
+        Some(Named::Camera(camera)) => camera_may_go(job, place, &camera, name).await?,
+        None => false,
     };
-    let newest = place
-        .newest(&*job.store, &epoch)
-        .await
-        .map_err(|source| JobError::Store { doing: "list what is left of an epoch".to_owned(), source })?;
-    // Read again for each key: an intent may have been taken back, and the time to keep been made longer.
-    let policy = Checked::read(job).await?;
-    let still_named = policy.intents.iter().any(|intent| intent.key == name);
-    // That the epoch is over follows, as the time to keep is never nothing. Who may still write under the key is
-    // the operator's to know: it named it.
-    if !still_named || (job.now)() < key_due_at(&epoch, newest, policy.keep_for) {
+    if !may_go {
         return Ok(false);
     }
     let vault = match session {
@@ -72,4 +67,51 @@ async fn destroy_one<P: PolicySource>(
     };
     vault.delete_key(&job.config.vault.mount, name).await?;
     Ok(true)
+}
+
+/// What this job may destroy; whatever else an intent names is not its to.
+enum Named {
+    /// An epoch of its own policy.
+    Epoch(Epoch),
+    /// A camera of its tenant.
+    Camera(CameraId),
+}
+
+impl Named {
+    fn parse(name: &str, place: &Place) -> Option<Self> {
+        match parse_epoch_key_name(name) {
+            Ok((policy, epoch)) => (policy == place.policy).then_some(Self::Epoch(epoch)),
+            Err(_) => parse_camera_key_name(name).ok().map(Self::Camera),
+        }
+    }
+}
+
+/// That the epoch is over follows, as the time to keep is never nothing; a retired policy's that opens nothing need not
+/// be. Who may still write under the key is the operator's to know: it named it.
+async fn epoch_may_go<P: PolicySource>(
+    job: &Job<P>,
+    place: &Place,
+    epoch: &Epoch,
+    name: &str,
+) -> Result<bool, JobError> {
+    let newest = place
+        .newest(&*job.store, epoch)
+        .await
+        .map_err(|source| JobError::Store { doing: "list what is left of an epoch".to_owned(), source })?;
+    // Read again for each key: an intent may have been taken back, and the time to keep been made longer.
+    let policy = Checked::read(job).await?;
+    Ok(policy.names(name) && (job.now)() >= key_due_at(epoch, newest, policy.terms))
+}
+
+/// A camera's key opens with any epoch's: it stays while a segment is left anywhere, and while the camera is declared.
+async fn camera_may_go<P: PolicySource>(
+    job: &Job<P>,
+    place: &Place,
+    camera: &CameraId,
+    name: &str,
+) -> Result<bool, JobError> {
+    let left = has_footage(&*job.store, &place.prefix, &place.tenant, camera)
+        .await
+        .map_err(|source| JobError::Store { doing: "look for footage of a camera".to_owned(), source })?;
+    Ok(!left && !job.policy.declares(camera).await? && Checked::read(job).await?.names(name))
 }

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use camerafleet_crds::{DestroyIntent, ID_ANNOTATION, RetentionPolicy, Span};
+use camerafleet_crds::{Camera, DestroyIntent, ID_ANNOTATION, RetentionPolicy};
+use camerafleet_footage::{ids::CameraId, retention::Terms};
 use jiff::Timestamp;
-use kube::{Client, Resource, ResourceExt, client::Body, core::params::GetParams};
+use kube::{Api, Client, Resource, ResourceExt, api::ListParams, client::Body, core::params::GetParams};
 
 use super::{CALL_TIMEOUT, Job, JobError, clock};
 
@@ -20,6 +21,9 @@ pub struct Answer {
 pub trait PolicySource: Sync {
     /// Reads it now.
     fn read(&self) -> impl Future<Output = Result<Answer, JobError>> + Send;
+
+    /// Whether a Camera with this identity is declared now.
+    fn declares(&self, camera: &CameraId) -> impl Future<Output = Result<bool, JobError>> + Send;
 }
 
 /// The API server.
@@ -55,7 +59,37 @@ impl KubePolicy {
     }
 }
 
+/// Cameras in one answer of the API server.
+const PAGE: u32 = 500;
+
+impl KubePolicy {
+    async fn find(&self, camera: &CameraId) -> Result<bool, String> {
+        let api = Api::<Camera>::namespaced(self.client.clone(), &self.namespace);
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = api.list_metadata(&page).await.map_err(|e| e.to_string())?;
+            let id = |camera: &str| {
+                list.items.iter().any(|c| c.annotations().get(ID_ANNOTATION).is_some_and(|id| id == camera))
+            };
+            if id(camera.as_str()) {
+                return Ok(true);
+            }
+            match list.metadata.continue_.filter(|next| !next.is_empty()) {
+                Some(next) => page = page.continue_token(&next),
+                None => return Ok(false),
+            }
+        }
+    }
+}
+
 impl PolicySource for KubePolicy {
+    async fn declares(&self, camera: &CameraId) -> Result<bool, JobError> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.find(camera)).await {
+            Ok(answer) => answer.map_err(|why| JobError::Policy { why }),
+            Err(_) => Err(JobError::Policy { why: "it did not answer in time".to_owned() }),
+        }
+    }
+
     async fn read(&self) -> Result<Answer, JobError> {
         match tokio::time::timeout(CALL_TIMEOUT, self.ask()).await {
             Ok(answer) => answer.map_err(|why| JobError::Policy { why }),
@@ -68,12 +102,17 @@ impl PolicySource for KubePolicy {
 /// on the time.
 pub(super) struct Checked {
     /// For how long footage is kept.
-    pub keep_for: Span,
+    pub terms: Terms,
     /// The keys to destroy.
     pub intents: Vec<DestroyIntent>,
 }
 
 impl Checked {
+    /// Whether the key is to be destroyed.
+    pub fn names(&self, key: &str) -> bool {
+        self.intents.iter().any(|intent| intent.key == key)
+    }
+
     /// Reads it now.
     pub async fn read<P: PolicySource>(job: &Job<P>) -> Result<Self, JobError> {
         let answer = job.policy.read().await?;
@@ -90,7 +129,10 @@ impl Checked {
         };
         let policy = answer.policy.filter(ours).ok_or(JobError::NotOurPolicy)?;
         Ok(Self {
-            keep_for: policy.spec.keep_for,
+            terms: Terms {
+                keep_for: policy.spec.keep_for,
+                retired: policy.metadata.deletion_timestamp.is_some(),
+            },
             intents: policy.status.map(|status| status.destroy_intents).unwrap_or_default(),
         })
     }

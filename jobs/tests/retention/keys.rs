@@ -13,7 +13,9 @@ use camerafleet_footage::{
     seal::{PublicKey, RecorderStream, SealedHeader, SegmentExpectation, SegmentPolicy, open},
     vault::{Vault, VaultError},
 };
+use jiff::Timestamp;
 use jobs::retention::{Keys, run};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     bao::Bao,
@@ -79,6 +81,56 @@ async fn only_keys_that_are_named_and_due_are_destroyed() {
     let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
     assert_eq!(report.summary.outcome, Outcome::Done, "{report:?}");
     assert!(!root.list_keys(MOUNT).await.unwrap().contains(forbidden_key));
+}
+
+#[tokio::test]
+async fn a_cameras_key_goes_when_nothing_of_it_is_left_under_any_policy() {
+    let (s3, bao) = (S3::start(), Bao::start().await);
+    let root = bao.root();
+    root.ensure_transit_mount(MOUNT).await.unwrap();
+    // Nothing is left of the first; of the others something is, here or under another policy, or they are declared.
+    let keys = ["c-1", "c-2", "c-3", "c-4"].map(|camera| format!("camera-{camera}"));
+    for key in &keys {
+        root.create_key(MOUNT, key).await.unwrap();
+        root.allow_deletion(MOUNT, key).await.unwrap();
+    }
+    s3.put(&segment("p-1", epoch(0), "c-2", 0).key(PREFIX), b"sealed", ago(1));
+    s3.put(&segment("p-2", epoch(9), "c-3", 0).key(PREFIX), b"sealed", ago(500));
+    let mut policy = Policy::new("1h");
+    policy.cameras = vec!["c-4".to_owned()];
+    policy.intend(&keys.each_ref().map(String::as_str));
+    let session = Keys::Session(retention_role(&bao).await);
+    let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
+    let mut left = root.list_keys(MOUNT).await.unwrap();
+    left.sort();
+    assert_eq!(left, keys[1..], "{report:?}");
+    assert_eq!((report.summary.outcome, report.summary.destroyed_keys), (Outcome::Done, 1));
+}
+
+/// Keys are made ahead: a policy that is deleted does not wait for those that were never used.
+#[tokio::test]
+async fn a_deleted_policys_unused_keys_go_before_their_epochs_are_over() {
+    let (s3, bao) = (S3::start(), Bao::start().await);
+    let root = bao.root();
+    root.ensure_transit_mount(MOUNT).await.unwrap();
+    let [ahead, used] = [-3, 1].map(epoch);
+    let keys = [&ahead, &used].map(key);
+    for key in &keys {
+        root.create_key(MOUNT, key).await.unwrap();
+        root.allow_deletion(MOUNT, key).await.unwrap();
+    }
+    s3.put(&segment("p-1", used, "c-1", 0).key(PREFIX), b"sealed", ago(1));
+    let policy = Policy::new("1h");
+    policy.intend(&keys.each_ref().map(String::as_str));
+    let deleted = Time(Timestamp::now());
+    for (deletion, left) in [(None, &keys[..]), (Some(deleted), &keys[1..])] {
+        policy.change(|policy| policy.metadata.deletion_timestamp = deletion);
+        let session = Keys::Session(retention_role(&bao).await);
+        let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
+        let mut found = root.list_keys(MOUNT).await.unwrap();
+        found.sort_by_key(|name| keys.iter().position(|key| key == name));
+        assert_eq!(found, left, "{report:?}");
+    }
 }
 
 #[tokio::test]

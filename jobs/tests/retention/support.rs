@@ -169,6 +169,8 @@ pub fn segment(policy: &str, epoch: Epoch, camera: &str, sequence: u64) -> Segme
 pub struct Policy {
     pub object: Arc<Mutex<Option<RetentionPolicy>>>,
     pub date: fn() -> Option<Timestamp>,
+    /// The cameras that are declared.
+    pub cameras: Vec<String>,
 }
 
 impl Policy {
@@ -177,7 +179,11 @@ impl Policy {
         let mut policy = RetentionPolicy::new("short", spec);
         policy.metadata.uid = Some("uid-1".into());
         policy.metadata.annotations = Some([(ID_ANNOTATION.to_owned(), POLICY.to_owned())].into());
-        Self { object: Arc::new(Mutex::new(Some(policy))), date: || Some(Timestamp::now()) }
+        Self {
+            object: Arc::new(Mutex::new(Some(policy))),
+            date: || Some(Timestamp::now()),
+            cameras: Vec::new(),
+        }
     }
 
     /// What the operator names for destruction.
@@ -198,6 +204,10 @@ impl Policy {
 impl PolicySource for Policy {
     async fn read(&self) -> Result<Answer, JobError> {
         Ok(Answer { policy: self.object.lock().unwrap().clone(), date: (self.date)() })
+    }
+
+    async fn declares(&self, camera: &CameraId) -> Result<bool, JobError> {
+        Ok(self.cameras.iter().any(|declared| declared == camera.as_str()))
     }
 }
 

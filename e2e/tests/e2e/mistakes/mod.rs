@@ -23,7 +23,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::delete_namespace;
+use crate::support::delete_tenant;
 
 /// A mistake is told, and what was put right has healed, within this.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -154,8 +154,7 @@ impl<'a> Scratch<'a> {
             let unfinished = Patch::Merge(json!({"metadata": {"finalizers": null}}));
             let _ = policies.patch(&policy.name_any(), &PatchParams::default(), &unfinished).await;
         }
-        Api::<Tenant>::all(self.client.clone()).delete(self.name, &DeleteParams::default()).await?;
-        delete_namespace(self.name).await
+        delete_tenant(self.name).await
     }
 
     /// What people and machines can read: logs, metrics, events, objects but Secrets.

@@ -1,6 +1,6 @@
 //! Does what was planned, in the order in which one thing needs the other.
 
-use camerafleet_crds::RetentionPolicy;
+use camerafleet_crds::{Camera, RetentionPolicy};
 use camerafleet_footage::vault::VaultError;
 use k8s_openapi::api::{
     batch::v1::CronJob,
@@ -42,6 +42,10 @@ pub async fn apply(
     context: &Context,
 ) -> Result<Done, Error> {
     let mut applied = Applied::default();
+    if plan.forget_cameras {
+        let namespace = policy.namespace().unwrap_or_default();
+        kube_api::prune(&Api::<Camera>::namespaced(context.client.clone(), &namespace), "", &[]).await?;
+    }
     if let Ok(resources) = &plan.resources {
         applied.refused = make(resources, policy, context).await?;
     }

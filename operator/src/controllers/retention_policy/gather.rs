@@ -6,24 +6,25 @@ use std::{
     time::Duration,
 };
 
-use camerafleet_crds::{DestroyIntent, RetentionPolicy, Tenant};
+use camerafleet_crds::{Camera, DestroyIntent, RetentionPolicy, Tenant};
 use camerafleet_footage::{
-    ids::{PolicyId, TenantId},
-    layout::{Epoch, parse_epoch_key_name},
+    ids::{CameraId, PolicyId, TenantId},
+    layout::{Epoch, parse_camera_key_name, parse_epoch_key_name},
     retention::{
         EpochUse, Recorder, RunSummary, due_at,
-        listing::{Found, Place},
+        listing::{Found, Place, has_footage},
     },
     shard::{CONFIG_KEY, ShardConfig},
     vault::VaultError,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt};
 
 use super::{
     intents::{IntentLog, MAX_INTENTS},
+    plan::{CameraKeys, is_cameras, terms},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
@@ -34,6 +35,9 @@ use crate::{
 
 /// Looking into the store takes at most this long in one reconciliation.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Cameras' footage is looked for at so many places at once.
+const LISTINGS: usize = 8;
 
 /// What selects recorders' pods and configurations.
 const RECORDERS: &str = "camerafleet.io/component=ingest";
@@ -52,6 +56,10 @@ pub struct Observed {
     pub vault: Result<Target, VaultError>,
     /// The policy's epoch keys in Vault.
     pub keys: Result<BTreeMap<Epoch, String>, VaultError>,
+    /// The tenant's cameras' keys.
+    pub cameras: CameraKeys,
+    /// No other policy is in the namespace.
+    pub last: bool,
     /// Who may still use them.
     pub used: EpochUse,
     /// The intents that stand.
@@ -91,13 +99,29 @@ pub async fn gather(
     let Some(policy_id) = policy_id else { return Ok(None) };
     let store = store::read(&tenant, context).await?;
     let vault = vault_target(&tenant, context).await;
-    let keys = match &vault {
-        Ok(target) => keys(target, &namespace, &policy_id, context).await,
+    let names = match &vault {
+        Ok(target) => keys(target, &namespace, context).await,
         Err(error) => Err(error.clone()),
     };
+    let (used, recorded) = used(&tenant, &namespace, context).await?;
+    let standing = log.standing(policy);
+    let others = Api::<RetentionPolicy>::namespaced(context.client.clone(), &namespace);
+    let others = kube_api::list(&others, "").await?;
+    let ids = others.iter().filter_map(identity::of);
+    let mut cameras = CameraKeys {
+        ours: ids.min() == Some(policy_id.as_str()),
+        all: names.iter().flatten().filter(|name| parse_camera_key_name(name).is_ok()).cloned().collect(),
+        orphans: BTreeMap::new(),
+    };
+    if cameras.ours || standing.iter().any(is_cameras) {
+        cameras.orphans = orphans(&cameras.all, &recorded, &namespace, context).await?;
+    }
+    let keys = names.map(|names| epochs(names, &policy_id));
     let mut observed = Observed {
-        used: used(&tenant, &namespace, context).await?,
-        standing: log.standing(policy),
+        last: others.len() <= 1,
+        cameras,
+        used,
+        standing,
         newest: Ok(BTreeMap::new()),
         segments_left: None,
         run: last_run(&namespace, &policy_id, context),
@@ -114,6 +138,7 @@ pub async fn gather(
     };
     observed.newest = newest;
     observed.segments_left = left;
+    look_for_cameras(&mut observed).await;
     Ok(Some(observed))
 }
 
@@ -125,38 +150,71 @@ fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantI
     (identity::of(&*bound) == Some(id.as_str())).then_some((tenant, id))
 }
 
-async fn keys(
-    target: &Target,
-    namespace: &str,
-    policy: &PolicyId,
-    context: &Context,
-) -> Result<BTreeMap<Epoch, String>, VaultError> {
+/// The names of the tenant's keys.
+async fn keys(target: &Target, namespace: &str, context: &Context) -> Result<Vec<String>, VaultError> {
     let vault = context.vault.get(target).await?;
-    let names = match vault.list_keys(&context.vault.mount(namespace)).await {
-        Err(error @ VaultError::Denied { .. }) => {
-            context.vault.forget(target).await;
-            return Err(error);
-        }
-        names => names?,
-    };
+    let names = vault.list_keys(&context.vault.mount(namespace)).await;
+    if matches!(names, Err(VaultError::Denied { .. })) {
+        context.vault.forget(target).await;
+    }
+    names
+}
+
+fn epochs(names: Vec<String>, policy: &PolicyId) -> BTreeMap<Epoch, String> {
     let ours = names.into_iter().filter_map(|name| {
         let (of, epoch) = parse_epoch_key_name(&name).ok()?;
         (of == *policy).then_some((epoch, name))
     });
-    Ok(ours.collect())
+    ours.collect()
+}
+
+/// The keys of cameras that are neither declared nor recorded, of which nothing is known yet. Read now: a camera that is
+/// restored from a backup is never late.
+async fn orphans(
+    keys: &BTreeSet<String>,
+    recorded: &BTreeSet<CameraId>,
+    namespace: &str,
+    context: &Context,
+) -> Result<BTreeMap<String, Option<bool>>, Error> {
+    let declared = kube_api::list(&Api::<Camera>::namespaced(context.client.clone(), namespace), "").await?;
+    let declared = declared.iter().filter_map(identity::of);
+    let kept: BTreeSet<&str> = declared.chain(recorded.iter().map(CameraId::as_str)).collect();
+    let orphan = |key: &&String| parse_camera_key_name(key).is_ok_and(|id| !kept.contains(id.as_str()));
+    Ok(keys.iter().filter(orphan).map(|key| (key.clone(), None)).collect())
+}
+
+/// Whether footage is left of them. What the store does not say stays unknown.
+async fn look_for_cameras(observed: &mut Observed) {
+    let Ok(store) = &observed.store else { return };
+    let tenant = &observed.tenant_id;
+    let orphans = futures::stream::iter(&mut observed.cameras.orphans);
+    let looking = orphans.for_each_concurrent(LISTINGS, async |(key, left)| {
+        let Ok(camera) = parse_camera_key_name(key) else { return };
+        match has_footage(&*store.client, &store.config.prefix, tenant, &camera).await {
+            Ok(found) => *left = Some(found),
+            Err(error) => tracing::warn!(%camera, %error, "cannot look for a camera's footage"),
+        }
+    });
+    // What was found until then counts.
+    let _ = tokio::time::timeout(LISTING_TIMEOUT, looking).await;
 }
 
 /// Configurations and pods are read now and not from the watches: a key that a recorder may use must not go because
 /// a watch is behind, or not yet begun.
-async fn used(tenant: &Tenant, namespace: &str, context: &Context) -> Result<EpochUse, Error> {
+async fn used(
+    tenant: &Tenant,
+    namespace: &str,
+    context: &Context,
+) -> Result<(EpochUse, BTreeSet<CameraId>), Error> {
     let api = Api::<ConfigMap>::namespaced(context.client.clone(), namespace);
-    let mut listed = BTreeSet::new();
+    let (mut listed, mut recorded) = (BTreeSet::new(), BTreeSet::new());
     for map in kube_api::list(&api, RECORDERS).await? {
         let Some(json) = map.data.as_ref().and_then(|data| data.get(CONFIG_KEY)) else { continue };
         let config: ShardConfig = serde_json::from_str(json).map_err(|source| Error::Build {
             doing: format!("read the configuration of the recorder {}", map.name_any()),
             source,
         })?;
+        recorded.extend(config.cameras.into_keys());
         listed.extend(config.epoch_keys.into_values().flatten().map(|epoch| epoch.key.name));
     }
     let answers = context.answers.by_pod(namespace);
@@ -167,7 +225,8 @@ async fn used(tenant: &Tenant, namespace: &str, context: &Context) -> Result<Epo
         let answer = pod.uid().and_then(|uid| answers.get(&uid).cloned().flatten());
         Recorder::of(answer.as_deref())
     });
-    Ok(EpochUse { listed, recorders: recorders.collect(), max_age: tenant.spec.ingest.spool.max_age })
+    let max_age = tenant.spec.ingest.spool.max_age;
+    Ok((EpochUse { listed, recorders: recorders.collect(), max_age }, recorded))
 }
 
 /// One that has not begun has nothing, and the disk of one that ended is gone with it.
@@ -211,15 +270,16 @@ async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> 
         tracing::warn!(policy = %observed.policy_id, %error, "cannot look into the tenant's store");
         "it refused or did not answer; the operator's log has the details".to_owned()
     };
-    let keep_for = policy.spec.keep_for;
+    let terms = terms(policy);
+    let may_be_due = |epoch: &&Epoch| terms.retired || due_at(epoch.end(), terms.keep_for) <= now;
     let mut newest = BTreeMap::new();
-    for epoch in keys.keys().filter(|epoch| due_at(epoch.end(), keep_for) <= now).take(MAX_INTENTS) {
+    for epoch in keys.keys().filter(may_be_due).take(MAX_INTENTS) {
         match place.newest(&*store.client, epoch).await {
             Ok(found) => _ = newest.insert(*epoch, found),
             Err(error) => return (Err(told(error)), None),
         }
     }
-    if policy.metadata.deletion_timestamp.is_none() || !keys.is_empty() {
+    if !terms.retired || !keys.is_empty() {
         return (Ok(newest), None);
     }
     (Ok(newest), Some(segments_left(&place, store).await.map_err(told)))

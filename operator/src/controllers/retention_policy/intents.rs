@@ -53,7 +53,8 @@ impl IntentLog {
             }
         }
         for intent in new {
-            let note = format!("The key {} is past its date and will be destroyed.", intent.key);
+            let why = if intent.epoch_end.is_some() { "is past its date" } else { "opens nothing any more" };
+            let note = format!("The key {} {why} and will be destroyed.", intent.key);
             tell(policy, "DestroyIntended", "Destroy", note, context).await;
         }
         Ok(())

@@ -116,7 +116,7 @@ fn intents(shredding: &Shredding, applied: &Applied) -> Vec<DestroyIntent> {
     for intent in &mut intents {
         intent.allowed |= applied.allowed.contains(&intent.key);
     }
-    intents.sort_by_key(|intent| intent.epoch_end.0);
+    intents.sort_by_key(|intent| (intent.epoch_end.as_ref().map(|end| end.0), intent.key.clone()));
     intents
 }
 
@@ -127,7 +127,8 @@ fn destroyed(
     shredding: &Shredding,
     now: Timestamp,
 ) {
-    let Some(newest) = shredding.gone.iter().map(|intent| intent.epoch_end.0).max() else { return };
+    let ends = shredding.gone.iter().filter_map(|intent| intent.epoch_end.as_ref());
+    let Some(newest) = ends.map(|end| end.0).max() else { return };
     // An older key that is left, as one that is in use, keeps the claim from reaching beyond it.
     let until = shredding.oldest_key.map_or(newest, |oldest| newest.min(oldest));
     let before = status.key_destroyed_until.as_ref().map(|t| t.0);

@@ -1,5 +1,6 @@
 //! What is to be done for a policy: a pure function of what was seen.
 
+mod cameras;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -7,9 +8,10 @@ mod tests;
 use std::time::Duration;
 
 use camerafleet_crds::RetentionPolicy;
-use camerafleet_footage::retention::due_at;
+use camerafleet_footage::retention::{Terms, due_at};
 use jiff::Timestamp;
 
+pub use cameras::{CameraKeys, is_cameras};
 pub use shred::{Shredding, shredding};
 
 use super::{
@@ -31,6 +33,8 @@ pub struct Plan {
     pub shredding: Shredding,
     /// Nothing depends on the deleted policy any more.
     pub release: bool,
+    /// The tenant is deleted and its last footage is gone: its Cameras go, and their keys after them.
+    pub forget_cameras: bool,
     /// When to look again.
     pub look_again: Duration,
 }
@@ -47,32 +51,47 @@ pub fn plan(
         (_, Err(error)) => Err(vault::verdict(error)),
         (Ok(store), Ok(target)) => Ok(resources::resources(policy, observed, store, target, args)?),
     };
-    let keep_for = policy.spec.keep_for;
+    let terms = terms(policy);
     let shredding = match &observed.keys {
         Ok(keys) => {
             let newest = observed.newest.as_ref().ok();
-            shredding(&observed.policy_id, keep_for, &observed.standing, keys, newest, &observed.used, now)
+            let (cameras, epochs): (Vec<_>, Vec<_>) = observed.standing.iter().cloned().partition(is_cameras);
+            let used = &observed.used;
+            let mut plan = shredding(&observed.policy_id, terms, &epochs, keys, newest, used, now);
+            observed.cameras.shred(&cameras, used, now, &mut plan);
+            plan
         }
         Err(_) => Shredding::unknown(&observed.standing),
     };
     let works = resources.is_ok() && observed.keys.is_ok() && observed.newest.is_ok();
     let next = match &observed.keys {
-        Ok(keys) => keys.keys().map(|epoch| due_at(epoch.end(), keep_for)).filter(|due| *due > now).min(),
+        Ok(keys) => {
+            keys.keys().map(|epoch| due_at(epoch.end(), terms.keep_for)).filter(|due| *due > now).min()
+        }
         Err(_) => None,
     };
     let next = next.into_iter().chain(shredding.next).min();
-    let release = policy.metadata.deletion_timestamp.is_some()
+    let empty = terms.retired
         && observed.keys.as_ref().is_ok_and(|keys| keys.is_empty())
         && observed.segments_left == Some(Ok(false))
         && !lists_our_keys(observed);
-    let look_again = if works && !shredding.waits_for_recorders {
+    // The last policy of a tenant that goes: without its job nobody could destroy the cameras' keys.
+    let last = observed.last && observed.tenant.metadata.deletion_timestamp.is_some();
+    let forget_cameras = empty && last;
+    let release = empty && (!last || observed.cameras.all.is_empty());
+    let look_again = if works && !shredding.waits_for_recorders && !forget_cameras {
         let until = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         // A little later: the moment itself is then past.
         until.map_or(LOOK_AGAIN, |until| LOOK_AGAIN.min(until + Duration::from_secs(1)))
     } else {
         LOOK_AGAIN_SOON
     };
-    Ok(Plan { resources, shredding, release, look_again })
+    Ok(Plan { resources, shredding, release, forget_cameras, look_again })
+}
+
+/// What the policy says of its footage.
+pub fn terms(policy: &RetentionPolicy) -> Terms {
+    Terms { keep_for: policy.spec.keep_for, retired: policy.metadata.deletion_timestamp.is_some() }
 }
 
 /// A recorder still works under this policy: keys of it are about to be made.

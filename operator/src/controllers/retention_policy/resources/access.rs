@@ -1,4 +1,4 @@
-//! What the job may do at the API server: read its own RetentionPolicy, and nothing else.
+//! What the job may do at the API server: read its own RetentionPolicy, see which Cameras are declared, and nothing else.
 
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use kube::ResourceExt;
@@ -9,13 +9,13 @@ impl Parts<'_> {
     pub(super) fn role(&self) -> Role {
         Role {
             metadata: self.meta(),
-            rules: Some(vec![PolicyRule {
-                api_groups: Some(vec![camerafleet_crds::GROUP.to_owned()]),
-                resources: Some(vec!["retentionpolicies".to_owned()]),
-                resource_names: Some(vec![self.policy.name_any()]),
-                verbs: vec!["get".to_owned()],
-                ..PolicyRule::default()
-            }]),
+            rules: Some(vec![
+                PolicyRule {
+                    resource_names: Some(vec![self.policy.name_any()]),
+                    ..rule("retentionpolicies", "get")
+                },
+                rule("cameras", "list"),
+            ]),
         }
     }
 
@@ -34,5 +34,14 @@ impl Parts<'_> {
                 ..Subject::default()
             }]),
         }
+    }
+}
+
+fn rule(resource: &str, verb: &str) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![camerafleet_crds::GROUP.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: vec![verb.to_owned()],
+        ..PolicyRule::default()
     }
 }
