@@ -24,7 +24,8 @@ pub(super) const CHECKPOINT: &str = "checkpoint";
 /// A checkpoint with the signatures of some witnesses.
 pub(super) const MAX_NOTE: u64 = 64 << 10;
 
-/// A log in a bucket. The credential needs to get objects, and nothing else.
+/// A log in a bucket. The credential needs to get objects and to list: without that right, S3 denies what is missing
+/// instead of saying that it is.
 #[derive(Clone, Debug)]
 pub struct Reader {
     bucket: Bucket,
