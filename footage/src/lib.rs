@@ -7,6 +7,7 @@ pub mod digest;
 pub mod disclosure;
 pub mod ids;
 pub mod layout;
+pub mod log;
 pub mod retention;
 pub mod seal;
 pub mod shard;

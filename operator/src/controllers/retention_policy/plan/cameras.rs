@@ -60,6 +60,7 @@ impl CameraKeys {
                     key: key.clone(),
                     epoch_end: None,
                     intended_at: Time(now),
+                    log_index: None,
                     allowed: false,
                 });
             }
@@ -79,7 +80,13 @@ mod tests {
     }
 
     fn intent(key: &str, allowed: bool) -> DestroyIntent {
-        DestroyIntent { key: key.to_owned(), epoch_end: None, intended_at: Time(at(0)), allowed }
+        DestroyIntent {
+            key: key.to_owned(),
+            epoch_end: None,
+            intended_at: Time(at(0)),
+            log_index: None,
+            allowed,
+        }
     }
 
     fn decide(keys: &CameraKeys, recorded: &[DestroyIntent], recorders: usize, now: i64) -> Shredding {
