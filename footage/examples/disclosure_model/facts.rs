@@ -2,21 +2,21 @@
 //! the facts themselves (`oracle.rs`).
 
 use Basis::{Consent, CourtOrder, Emergency, OwnerExport, SubjectAccess};
-use Who::{Ann, Bob, Cleo, Rita};
+use Who::{FormerOwner, OwnerA, OwnerB, Reviewer};
 
 /// Everyone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
-    Ann,
-    Bob,
-    Cleo,
-    Rita,
+    OwnerA,
+    OwnerB,
+    FormerOwner,
+    Reviewer,
     Officer,
 }
 
-pub const PEOPLE: [Who; 4] = [Ann, Bob, Cleo, Rita];
-/// Members with the roles Owner and Reviewer. Cleo is neither any more.
-pub const MEMBERS: [Who; 3] = [Ann, Bob, Rita];
+pub const PEOPLE: [Who; 4] = [OwnerA, OwnerB, FormerOwner, Reviewer];
+/// Members with the roles Owner and Reviewer. FormerOwner is neither any more.
+pub const MEMBERS: [Who; 3] = [OwnerA, OwnerB, Reviewer];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Basis {
@@ -34,7 +34,7 @@ pub const BASES: [Basis; 5] = [Consent, CourtOrder, Emergency, SubjectAccess, Ow
 pub struct Policy {
     pub owners: &'static [Who],
     pub threshold: usize,
-    /// Ann's approvals must be signed with her key.
+    /// OwnerA's approvals must be signed with her key.
     pub ann_signs: bool,
     pub bases: &'static [Basis],
     pub consent_audio: bool,
@@ -71,7 +71,7 @@ pub const ROGUE_KEY: u8 = 99;
 pub const ANN_KEY: u8 = 1;
 
 const STANDARD: Policy = Policy {
-    owners: &[Ann, Bob],
+    owners: &[OwnerA, OwnerB],
     threshold: 2,
     ann_signs: false,
     bases: &BASES,
@@ -80,7 +80,7 @@ const STANDARD: Policy = Policy {
     consent_cameras: 4,
     owners_custody: false,
     court: Some((COURT_KEY, LONG_AGO)),
-    approvers: &[Ann, Cleo, Rita],
+    approvers: &[OwnerA, FormerOwner, Reviewer],
 };
 
 /// The revisions. None: the camera has no policy.
@@ -89,7 +89,7 @@ pub const POLICIES: [Option<Policy>; 9] = [
     None,
     Some(Policy { threshold: 1, consent_audio: true, ..STANDARD }),
     Some(Policy { threshold: 1, owners_custody: true, ..STANDARD }),
-    Some(Policy { owners: &[Cleo, Ann], threshold: 1, ann_signs: true, ..STANDARD }),
+    Some(Policy { owners: &[FormerOwner, OwnerA], threshold: 1, ann_signs: true, ..STANDARD }),
     Some(Policy { bases: &[], ..STANDARD }),
     Some(Policy {
         bases: &[Consent, OwnerExport, SubjectAccess],
@@ -97,12 +97,12 @@ pub const POLICIES: [Option<Policy>; 9] = [
         consent_cameras: 1,
         ..STANDARD
     }),
-    Some(Policy { court: Some((COURT_KEY, LATELY)), approvers: &[Bob, Rita], ..STANDARD }),
+    Some(Policy { court: Some((COURT_KEY, LATELY)), approvers: &[OwnerB, Reviewer], ..STANDARD }),
     Some(Policy { court: Some((ROGUE_KEY, LONG_AGO)), threshold: 1, ..STANDARD }),
 ];
 
 /// The second camera has this policy always.
-pub const OF_CAMERA_2: Policy = Policy { owners: &[Ann], threshold: 1, ..STANDARD };
+pub const OF_CAMERA_2: Policy = Policy { owners: &[OwnerA], threshold: 1, ..STANDARD };
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -243,7 +243,7 @@ pub enum Log {
     RequestWithdrawn,
     AnnsWithdrawn,
     RitasUsedElsewhere,
-    /// A release under way that names Ann's and Rita's answers and the first order.
+    /// A release under way that names OwnerA's and Reviewer's answers and the first order.
     Begun,
     Answered,
 }

@@ -2,6 +2,8 @@
 //! revisions then and now, answers of four people, orders, and one thing more out of the ordinary (what is asked for,
 //! the time, or what the log knows). `make model` runs it. What must be true is in `oracle.rs`.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 mod facts;
 mod oracle;
 #[path = "../../tests/disclosure/support.rs"]
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     let histories: Vec<Histories> =
         (0..POLICIES.len().pow(2)).map(|at| Histories::of(pair(at).0, pair(at).1)).collect();
     for (number, basis) in BASES.into_iter().enumerate() {
-        for requester in [Who::Officer, Who::Ann] {
+        for requester in [Who::Officer, Who::OwnerA] {
             let asked = VARIANTS
                 .map(|(cameras, from, audio)| Asked::of(Ask { basis, requester, cameras, from, audio }));
             for (variant, log, now) in deviations() {

@@ -38,8 +38,8 @@ pub fn may(facts: &Facts, part: Part, used: &dyn Fn(Who, usize) -> bool) -> bool
         });
         let rita_refuses = facts.replies[3]
             .iter()
-            .any(|r| r.as_whom == Capacity::Reviewer && !r.approve && stands(facts, Who::Rita, r));
-        let reviewed = reviewed.contains(&Who::Rita) && !rita_refuses;
+            .any(|r| r.as_whom == Capacity::Reviewer && !r.approve && stands(facts, Who::Reviewer, r));
+        let reviewed = reviewed.contains(&Who::Reviewer) && !rita_refuses;
         policy.bases.contains(&ask.basis)
             && match ask.basis {
                 Basis::Consent => {
@@ -73,15 +73,15 @@ fn asks_for_oneself(facts: &Facts, policy: &Policy) -> bool {
 
 /// Whether an answer stands, for or against.
 fn stands(facts: &Facts, who: Who, reply: &Reply) -> bool {
-    let taken_back = facts.log == Log::AnnsWithdrawn && who == Who::Ann;
+    let taken_back = facts.log == Log::AnnsWithdrawn && who == Who::OwnerA;
     reply.binds && !taken_back && facts.now < ANSWERS_END && who != facts.ask.requester
 }
 
 /// Whether an approval counts under a policy for this part.
 fn counts(facts: &Facts, policy: &Policy, who: Who, reply: &Reply, part: Part) -> bool {
-    let used_up = facts.log == Log::RitasUsedElsewhere && who == Who::Rita;
-    let too_late = facts.log == Log::Begun && !matches!(who, Who::Ann | Who::Rita);
-    let signed = who != Who::Ann || !policy.ann_signs || !policy.owners.contains(&who) || reply.signed;
+    let used_up = facts.log == Log::RitasUsedElsewhere && who == Who::Reviewer;
+    let too_late = facts.log == Log::Begun && !matches!(who, Who::OwnerA | Who::Reviewer);
+    let signed = who != Who::OwnerA || !policy.ann_signs || !policy.owners.contains(&who) || reply.signed;
     let covers = match reply.narrow {
         Narrow::No => true,
         Narrow::Late => part.late,
@@ -148,7 +148,7 @@ fn keys(facts: &Facts, then: &Policy, part: Part, used: &dyn Fn(Who, usize) -> b
     let own = at.filter(|_| asks_for_oneself(facts, then)).is_some_and(|at| {
         let who = PEOPLE[at];
         let stands = |r: &Reply| {
-            let taken_back = facts.log == Log::AnnsWithdrawn && who == Who::Ann;
+            let taken_back = facts.log == Log::AnnsWithdrawn && who == Who::OwnerA;
             r.binds && !taken_back && facts.now < ANSWERS_END && r.as_whom == Capacity::Owner
         };
         facts.replies[at].iter().enumerate().any(|(number, r)| {

@@ -26,10 +26,10 @@ pub fn hour(hours: i32) -> Timestamp {
 
 fn user(who: Who) -> &'static str {
     match who {
-        Who::Ann => "ann@example.com",
-        Who::Bob => "bob@example.com",
-        Who::Cleo => "cleo@example.com",
-        Who::Rita => "rita@example.com",
+        Who::OwnerA => "owner-a@example.com",
+        Who::OwnerB => "owner-b@example.com",
+        Who::FormerOwner => "former-owner@example.com",
+        Who::Reviewer => "reviewer@example.com",
         Who::Officer => "officer@example.com",
     }
 }
@@ -45,7 +45,7 @@ fn basis(basis: Basis) -> &'static str {
 }
 
 fn policy(policy: &Policy, with_court: bool) -> Value {
-    let owner = |who: &Who| match *who == Who::Ann && policy.ann_signs {
+    let owner = |who: &Who| match *who == Who::OwnerA && policy.ann_signs {
         true => {
             json!({"name": user(*who), "user": user(*who), "sshPublicKey": support::public(facts::ANN_KEY)})
         }
@@ -197,8 +197,8 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let members = json!([
-            {"role": "Owner", "subjects": [{"kind": "User", "name": user(Who::Ann)}, {"kind": "User", "name": user(Who::Bob)}]},
-            {"role": "Reviewer", "subjects": [{"kind": "User", "name": user(Who::Rita)}]},
+            {"role": "Owner", "subjects": [{"kind": "User", "name": user(Who::OwnerA)}, {"kind": "User", "name": user(Who::OwnerB)}]},
+            {"role": "Reviewer", "subjects": [{"kind": "User", "name": user(Who::Reviewer)}]},
         ]);
         let members: Vec<_> = serde_json::from_value(members).unwrap();
         Self {

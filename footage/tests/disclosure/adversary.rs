@@ -10,8 +10,8 @@ use camerafleet_footage::ids::{ApprovalUid, OrderUid, RequestUid, TenantId};
 use serde_json::{Value, json};
 
 use crate::support::{
-    ALICE, ANSWERED, ASKED, Answer, Ask, BEGAN, BOB, OFFICER, REVIEWER, Scene, Writ, at, camera, policy,
-    policy_id, public, revision, step, uuid,
+    ANSWERED, ASKED, Answer, Ask, BEGAN, OFFICER, OWNER_A, OWNER_B, REVIEWER, Scene, Writ, at, camera,
+    policy, policy_id, public, revision, step, uuid,
 };
 
 /// The attack is refused, and by the rule that is meant.
@@ -33,10 +33,10 @@ fn ordered() -> Scene {
     scene
 }
 
-/// Alice's answer is another one.
+/// One owner's answer is another one.
 fn with_alices(change: impl FnOnce(&mut Answer)) -> Decision {
     let mut scene = consent();
-    let mut answer = Answer::to(&scene.request, 600, "Owner", ALICE);
+    let mut answer = Answer::to(&scene.request, 600, "Owner", OWNER_A);
     change(&mut answer);
     scene.approvals[0] = answer.verified();
     scene.decide()
@@ -127,7 +127,7 @@ fn an_approval_of_an_edited_request() {
 #[test]
 fn the_requester_as_approver() {
     let mut ask = Ask::new("Consent");
-    ask.requester = ALICE;
+    ask.requester = OWNER_A;
     let decision = Scene::granted(&ask).decide();
     refused(&decision, Rule::ApproverIsRequester);
     assert!(decision.has(Rule::ConsentImpossible), "{decision:?}");
@@ -141,16 +141,16 @@ fn the_requester_as_approver() {
     }
     // An owner's request is one consent, and not two.
     let mut ask = Ask::new("OwnerExport");
-    ask.requester = ALICE;
+    ask.requester = OWNER_A;
     let mut scene = Scene::new(&ask);
-    scene.approvals = vec![Answer::to(&scene.request, 600, "Owner", ALICE).verified()];
+    scene.approvals = vec![Answer::to(&scene.request, 600, "Owner", OWNER_A).verified()];
     refused(&scene.decide(), Rule::AwaitingConsent);
 }
 
 #[test]
 fn one_person_as_two() {
     let mut scene = consent();
-    let twice = [600, 603].map(|uid| Answer::to(&scene.request, uid, "Owner", ALICE).verified());
+    let twice = [600, 603].map(|uid| Answer::to(&scene.request, uid, "Owner", OWNER_A).verified());
     scene.approvals = twice.into();
     refused(&scene.decide(), Rule::AwaitingConsent);
 }
@@ -358,7 +358,7 @@ fn an_owners_key_that_was_swapped() {
     let signed = |seeds: &[u8]| {
         let mut scene = scene();
         let answer = |seed: &u8| {
-            let mut answer = Answer::to(&scene.request, 610 + u32::from(*seed), "Owner", ALICE);
+            let mut answer = Answer::to(&scene.request, 610 + u32::from(*seed), "Owner", OWNER_A);
             answer.signed = Some(*seed);
             answer.verified()
         };
@@ -467,7 +467,7 @@ fn narrowed_to_nothing() {
     let mut scene = consent();
     let halves =
         [("2026-11-01T18:00:00Z", "2026-11-01T18:30:00Z"), ("2026-11-01T18:30:00Z", "2026-11-01T19:00:00Z")];
-    let who = [ALICE, BOB];
+    let who = [OWNER_A, OWNER_B];
     for (at, half) in halves.into_iter().enumerate() {
         let mut answer = Answer::to(&scene.request, 600 + u32::try_from(at).unwrap(), "Owner", who[at]);
         answer.window = Some(half);
@@ -481,7 +481,7 @@ fn a_camera_that_one_owner_leaves_out_is_left_out() {
     let mut ask = Ask::new("Consent");
     ask.cameras = vec![1, 2];
     let mut scene = Scene::granted(&ask);
-    let mut narrowed = Answer::to(&scene.request, 600, "Owner", ALICE);
+    let mut narrowed = Answer::to(&scene.request, 600, "Owner", OWNER_A);
     narrowed.cameras = vec![2];
     scene.approvals[0] = narrowed.verified();
     let decision = scene.decide();
@@ -493,7 +493,7 @@ fn an_emergency_without_its_quorum() {
     let mut scene = Scene::granted(&Ask::new("Emergency"));
     // Consent of the owners, or a reviewer's word, is none.
     for capacity in ["Owner", "Reviewer"] {
-        let answers = [(600, ALICE), (602, REVIEWER)];
+        let answers = [(600, OWNER_A), (602, REVIEWER)];
         scene.approvals =
             answers.map(|(uid, who)| Answer::to(&scene.request, uid, capacity, who).verified()).into();
         refused(&scene.decide(), Rule::AwaitingQuorum);
@@ -514,7 +514,7 @@ fn custody_owners_opens_nothing_without_the_owners() {
         let mut scene = Scene::granted(&ask).with_policy(vec![step(BEGAN, &owners_custody())]);
         scene.log.release_key = Some(ReleaseKey(key));
         refused(&scene.decide(), Rule::AwaitingKeyRelease);
-        let mut release = Answer::to(&scene.request, 620, "Owner", BOB);
+        let mut release = Answer::to(&scene.request, 620, "Owner", OWNER_B);
         release.release = Some(Digest32([8; 32]));
         scene.approvals.push(release.verified());
         refused(&scene.decide(), Rule::ReleaseToAnotherKey);
@@ -525,20 +525,20 @@ fn custody_owners_opens_nothing_without_the_owners() {
         refused(&scene.decide(), Rule::AwaitingKeyRelease);
         // Both refuse.
         scene.approvals.pop();
-        for (uid, who) in [(621, ALICE), (622, BOB)] {
+        for (uid, who) in [(621, OWNER_A), (622, OWNER_B)] {
             let mut refusal = Answer::to(&scene.request, uid, "Owner", who);
             refusal.decision = "Deny";
             scene.approvals.push(refusal.verified());
         }
         let decision = scene.decide();
         let impossible = decision.has(Rule::KeyReleaseImpossible);
-        assert!(decision.authorized().is_none() && (impossible || ask.requester == ALICE), "{decision:?}");
+        assert!(decision.authorized().is_none() && (impossible || ask.requester == OWNER_A), "{decision:?}");
     }
     // The key shares of the owner who asks are theirs to give, though their approval is not.
     let mut scene =
         Scene::granted(&crate::support::asks()[4]).with_policy(vec![step(BEGAN, &owners_custody())]);
     scene.log.release_key = Some(ReleaseKey(key));
-    let mut own = Answer::to(&scene.request, 620, "Owner", ALICE);
+    let mut own = Answer::to(&scene.request, 620, "Owner", OWNER_A);
     own.release = Some(key);
     scene.approvals = vec![own.verified()];
     assert!(scene.decide().authorized().is_some(), "{:?}", scene.decide());

@@ -2,7 +2,7 @@
 
 use camerafleet_footage::disclosure::{Action, Rule, Verdict};
 
-use crate::support::{ALICE, Answer, Ask, BOB, OFFICER, Scene, asks};
+use crate::support::{Answer, Ask, OFFICER, OWNER_A, OWNER_B, Scene, asks};
 
 #[test]
 fn each_basis_is_authorised_with_all_that_it_needs_and_not_with_one_answer_less() {
@@ -31,10 +31,10 @@ fn needs_name_the_people_who_can_still_do_something() {
     scene.approvals.pop();
     let decision = scene.decide();
     let need = decision.needs.iter().find(|n| n.action == Action::Consent).unwrap();
-    assert_eq!(need.open.iter().map(|u| u.as_str()).collect::<Vec<_>>(), [BOB]);
+    assert_eq!(need.open.iter().map(|u| u.as_str()).collect::<Vec<_>>(), [OWNER_B]);
     let status = decision.to_status();
-    assert_eq!(status.needs[0].who, format!("{ALICE}, {BOB}"));
-    assert_eq!(status.needs[0].what, format!("approve as Owner ({ALICE} has)"));
+    assert_eq!(status.needs[0].who, format!("{OWNER_A}, {OWNER_B}"));
+    assert_eq!(status.needs[0].what, format!("approve as Owner ({OWNER_A} has)"));
     assert!(!status.needs[0].satisfied);
     assert_eq!(status.reasons[0].rule, "AwaitingConsent");
     assert_eq!(status.reasons[0].way_forward, Rule::AwaitingConsent.way_forward());
@@ -43,7 +43,7 @@ fn needs_name_the_people_who_can_still_do_something() {
 #[test]
 fn an_owner_who_refuses_makes_consent_impossible_and_a_court_order_the_way_forward() {
     let mut scene = Scene::granted(&Ask::new("Consent"));
-    let mut refusal = Answer::to(&scene.request, 603, "Owner", BOB);
+    let mut refusal = Answer::to(&scene.request, 603, "Owner", OWNER_B);
     refusal.decision = "Deny";
     scene.approvals.push(refusal.verified());
     let decision = scene.decide();

@@ -13,18 +13,18 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ALICE, Answer, Ask, BEGAN, BOB, OFFICER, REVIEWER, Scene, WINDOW, Writ, asks, at, camera, hold, policy,
-    step, uuid,
+    Answer, Ask, BEGAN, OFFICER, OWNER_A, OWNER_B, REVIEWER, Scene, WINDOW, Writ, asks, at, camera, hold,
+    policy, step, uuid,
 };
 
-const USERS: [&str; 5] = [ALICE, BOB, REVIEWER, OFFICER, "c@example.com"];
+const USERS: [&str; 5] = [OWNER_A, OWNER_B, REVIEWER, OFFICER, "c@example.com"];
 const LISTED: [&str; 5] = ["consent", "courtOrder", "emergency", "subjectAccess", "ownerExport"];
 const KEY: Digest32 = Digest32([7; 32]);
 const CHANGED: &str = "2026-11-01T20:00:00Z";
 
 /// Any policy, down to those that ask for nobody.
 fn any_policy() -> impl Strategy<Value = Value> {
-    let owners = subsequence(vec![ALICE, BOB, "c@example.com"], 1..=2);
+    let owners = subsequence(vec![OWNER_A, OWNER_B, "c@example.com"], 1..=2);
     let bases = subsequence(LISTED.to_vec(), 4..=5);
     (owners, 0..=2u32, any::<bool>(), bases, 0..=1u32, 0..=3u32, prop::bool::weighted(0.2)).prop_map(
         |(owners, threshold, audio, bases, reviewers, quorum, owners_custody)| {
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Made {
 }
 
 fn any_case() -> impl Strategy<Value = Made> {
-    let asked = (select(asks()), select(vec![OFFICER, ALICE]), prop::bool::weighted(0.1));
+    let asked = (select(asks()), select(vec![OFFICER, OWNER_A]), prop::bool::weighted(0.1));
     let policies = (any_policy(), any_policy(), any::<bool>());
     let answers = prop::collection::vec(any_answer(), 0..10);
     (asked, policies, answers, any_order()).prop_map(|((mut ask, who, audio), policies, answers, order)| {

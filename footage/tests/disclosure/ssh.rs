@@ -8,7 +8,7 @@ use camerafleet_footage::disclosure::{
     APPROVAL_NAMESPACE, Frozen, Logged, ORDER_NAMESPACE, SshKey, SshSignatureError, Unverified, Verified,
 };
 
-use crate::support::{ALICE, Answer, Ask, Scene, Writ, at, policy, step};
+use crate::support::{Answer, Ask, OWNER_A, Scene, Writ, at, policy, step};
 
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
@@ -35,7 +35,7 @@ fn sign(folder: &Path, key: &str, namespace: &str, message: &[u8], hash: &str) -
 
 fn approval(folder: &Path, key: &str, namespace: &str, hash: &str) -> Frozen {
     let scene = Scene::new(&Ask::new("Consent"));
-    let mut frozen = Answer::to(&scene.request, 600, "Owner", ALICE).frozen();
+    let mut frozen = Answer::to(&scene.request, 600, "Owner", OWNER_A).frozen();
     let message = frozen.signed_bytes(&["signature", "withdrawn"]);
     frozen.spec["signature"] = sign(folder, key, namespace, &message, hash).into();
     frozen

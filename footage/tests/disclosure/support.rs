@@ -17,8 +17,8 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey};
 
 pub const NAMESPACE: &str = "elm-street";
 pub const RECIPIENT: &str = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
-pub const ALICE: &str = "a@example.com";
-pub const BOB: &str = "b@example.com";
+pub const OWNER_A: &str = "a@example.com";
+pub const OWNER_B: &str = "b@example.com";
 pub const REVIEWER: &str = "reviewer@example.com";
 pub const OFFICER: &str = "officer@example.com";
 /// The seed of the court's key.
@@ -282,10 +282,10 @@ pub fn hold(uid: u32, all: bool) -> Hold {
     Hold::read(&freeze("LegalHold", NAMESPACE, "h", uid, spec, Logged { index: 5, at: at(BEGAN) })).unwrap()
 }
 
-/// A policy that lists every basis, with Alice and Bob as owners, both of whom must agree.
+/// A policy that lists every basis, with two owners, both of whom must agree.
 pub fn policy() -> Value {
     json!({
-        "owners": [{"name": "a", "user": ALICE}, {"name": "b", "user": BOB}],
+        "owners": [{"name": "a", "user": OWNER_A}, {"name": "b", "user": OWNER_B}],
         "custody": "Vault",
         "bases": {
             "consent": {"maxWindow": "12h", "maxCameras": 4, "audio": false},
@@ -293,7 +293,7 @@ pub fn policy() -> Value {
             "subjectAccess": {"maxWindow": "24h", "reviewers": 1},
             "courtOrder": {"reviewers": 1, "minAuthorityAge": "7d"},
             "emergency": {
-                "approvers": [{"user": ALICE}, {"user": REVIEWER}, {"user": OFFICER}],
+                "approvers": [{"user": OWNER_A}, {"user": REVIEWER}, {"user": OFFICER}],
                 "threshold": 2, "maxWindow": "2h", "followUpWithin": "48h",
             },
         },
@@ -315,7 +315,7 @@ pub fn step(since: &str, spec: &Value) -> Step {
 
 pub fn members() -> Members {
     let members: Vec<Member> = serde_json::from_value(json!([
-        {"role": "Owner", "subjects": [{"kind": "User", "name": ALICE}, {"kind": "User", "name": BOB}]},
+        {"role": "Owner", "subjects": [{"kind": "User", "name": OWNER_A}, {"kind": "User", "name": OWNER_B}]},
         {"role": "Requester", "subjects": [{"kind": "User", "name": OFFICER}]},
         {"role": "Reviewer", "subjects": [{"kind": "User", "name": REVIEWER}, {"kind": "Group", "name": "legal"}]},
     ]))
@@ -363,11 +363,13 @@ impl Scene {
         let request = scene.request.clone();
         let answer = |uid, capacity, who| Answer::to(&request, uid, capacity, who).verified();
         let by: &[(u32, &str, &str)] = match ask.basis {
-            "Consent" => &[(600, "Owner", ALICE), (601, "Owner", BOB)],
-            "OwnerExport" => &[(601, "Owner", BOB)],
-            "SubjectAccess" => &[(600, "Owner", ALICE), (601, "Owner", BOB), (602, "Reviewer", REVIEWER)],
+            "Consent" => &[(600, "Owner", OWNER_A), (601, "Owner", OWNER_B)],
+            "OwnerExport" => &[(601, "Owner", OWNER_B)],
+            "SubjectAccess" => {
+                &[(600, "Owner", OWNER_A), (601, "Owner", OWNER_B), (602, "Reviewer", REVIEWER)]
+            }
             "CourtOrder" => &[(602, "Reviewer", REVIEWER)],
-            _ => &[(600, "EmergencyApprover", ALICE), (602, "EmergencyApprover", REVIEWER)],
+            _ => &[(600, "EmergencyApprover", OWNER_A), (602, "EmergencyApprover", REVIEWER)],
         };
         scene.approvals = by.iter().map(|(uid, capacity, who)| answer(*uid, capacity, who)).collect();
         if ask.basis == "CourtOrder" {
@@ -406,6 +408,6 @@ impl Scene {
 pub fn asks() -> Vec<Ask> {
     let mut asks: Vec<Ask> =
         ["Consent", "CourtOrder", "Emergency", "SubjectAccess", "OwnerExport"].map(Ask::new).into();
-    asks[4].requester = ALICE;
+    asks[4].requester = OWNER_A;
     asks
 }

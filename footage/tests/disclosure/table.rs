@@ -38,11 +38,11 @@ fn every_rule_is_said_somewhere() {
     ];
     for rule in Rule::ALL {
         let said = format!("Rule::{}", rule.id());
-        let is_said = |source: &&str| {
+        let is_said = |source: &str| {
             source
                 .match_indices(&said)
                 .any(|(at, _)| !source[at + said.len()..].starts_with(char::is_alphanumeric))
         };
-        assert!(sources.iter().any(|s| is_said(&s)), "{rule:?}");
+        assert!(sources.iter().any(|source| is_said(source)), "{rule:?}");
     }
 }
