@@ -4,7 +4,9 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 pub mod media;
+pub mod peer;
 mod servers;
+pub mod spec;
 
 pub use servers::*;
 
