@@ -20,6 +20,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use camerafleet_footage::shard::Transport;
 use camerafleet_ingest::camera::{
     failure::{Failure, Step},
+    limits::Limits,
     session::{self, Item},
 };
 use retina::client::SessionGroup;
@@ -40,7 +41,7 @@ async fn watch(peer: &Peer, transport: Transport, audio: bool, frames: usize) ->
     let spec = spec::spec(&peer.url(), transport, audio, true);
     let group = Arc::new(SessionGroup::default());
     let reading = async {
-        let mut camera = session::connect(&spec, &group, 0).await?;
+        let mut camera = session::connect(&spec, &Limits::default(), &group, 0).await?;
         let mut times = Vec::new();
         while times.len() < frames {
             if let Item::Video(frame, _) = camera.next(&spec).await? {

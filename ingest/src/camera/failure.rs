@@ -54,6 +54,10 @@ pub enum Failure {
     Ended,
     /// What it sends cannot be read.
     Broken,
+    /// Its packets are not those of the stream that it announced.
+    Foreign,
+    /// An answer or a frame without end.
+    TooMuch,
     /// No key to seal to.
     KeysNotReady,
     /// A key is no key.
@@ -121,6 +125,8 @@ impl Failure {
             Self::NoKeyFrame => "NoKeyFrame",
             Self::Ended => "Ended",
             Self::Broken => "Broken",
+            Self::Foreign => "Foreign",
+            Self::TooMuch => "TooMuch",
             Self::KeysNotReady => "KeysNotReady",
             Self::BadKeys => "BadKeys",
             Self::SpoolFull => "SpoolFull",
@@ -151,7 +157,9 @@ impl Failure {
             | Self::Refused(_)
             | Self::Garbled(_)
             | Self::Ended
-            | Self::Broken => CameraState::Unreachable,
+            | Self::Broken
+            | Self::Foreign
+            | Self::TooMuch => CameraState::Unreachable,
         }
     }
 
@@ -218,6 +226,12 @@ impl Failure {
             }
             Self::Ended => "The camera ended the connection; it is tried again.",
             Self::Broken => "The camera's stream cannot be read; it is tried again.",
+            Self::Foreign => {
+                "The camera announces one stream and sends the packets of another (SSRC): restart it, update its firmware, or try the other spec.source.transport."
+            }
+            Self::TooMuch => {
+                "The camera sends an answer or a frame without end: check that spec.source.url is a camera, and restart it."
+            }
             Self::KeysNotReady => {
                 "There is no epoch key to seal footage to: wait for the operator, or check that Vault is reachable."
             }

@@ -22,6 +22,8 @@ use retina::{
 
 use super::{
     failure::{Failure, Step, scrub},
+    limits::Limits,
+    meter::{Meter, TooMuch},
     network,
 };
 use crate::{
@@ -29,11 +31,6 @@ use crate::{
     mux::{AudioTrack, VideoTrack, nal},
     segment::{Access, AudioFrame, VideoFrame},
 };
-
-/// For each of DESCRIBE (with connecting), SETUP and PLAY.
-const STEP: Duration = Duration::from_secs(10);
-/// How long an earlier session of ours is waited for.
-const STALE: Duration = Duration::from_secs(10);
 
 /// What a session gives.
 pub enum Item {
@@ -59,6 +56,9 @@ pub struct Camera {
     playing_since: Instant,
     /// The last thing that came was a [`Item::BadPacket`].
     bad_packet: bool,
+    /// Packets of another stream than the one announced came, and none of that one.
+    foreign: bool,
+    meter: Meter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +90,7 @@ impl Codec {
 /// Connects and plays.
 pub async fn connect(
     spec: &CameraSpec,
+    limits: &Limits,
     group: &Arc<SessionGroup>,
     attempt: usize,
 ) -> Result<Camera, Failure> {
@@ -98,7 +99,7 @@ pub async fn connect(
     // An earlier session of ours may hold the only one that the camera allows.
     let stale = group.stale_sessions();
     if stale.num_sessions > 0 {
-        let _ = tokio::time::timeout(STALE, group.await_stale_sessions(&stale)).await;
+        let _ = tokio::time::timeout(limits.stale, group.await_stale_sessions(&stale)).await;
     }
     let credentials = spec.credentials.as_ref().map(|credentials| Credentials {
         username: credentials.username.to_string(),
@@ -109,7 +110,7 @@ pub async fn connect(
         .user_agent("camerafleet".into())
         .session_group(group.clone())
         .session_id(SessionIdPolicy::UseFirst);
-    let mut session = step(spec, Step::Describe, Session::describe(url, options)).await?;
+    let mut session = step(spec, limits, Step::Describe, Session::describe(url, options)).await?;
 
     let streams = session.streams();
     let codecs = || streams.iter().enumerate().filter_map(|(i, stream)| Some((i, Codec::of(stream)?)));
@@ -127,17 +128,27 @@ pub async fn connect(
     };
     for i in [Some(video), audio.as_ref().map(|(i, _)| *i)].into_iter().flatten() {
         let options = SetupOptions::default().transport(transport()).frame_format(FrameFormat::MP4);
-        step(spec, Step::Setup, session.setup(i, options)).await?;
+        step(spec, limits, Step::Setup, session.setup(i, options)).await?;
         // The camera may name another host as the source of its packets.
         if spec.camera.transport == Transport::Udp && !sends_from(&session.streams()[i], &address) {
             return Err(Failure::OutsideNetworks);
         }
     }
     let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
-    let playing = step(spec, Step::Play, session.play(options)).await?;
+    let playing = step(spec, limits, Step::Play, session.play(options)).await?;
     let demuxed = playing.demuxed().map_err(|error| failed(spec, Step::Play, &error))?;
     let audio = audio.map(|(_, track)| track);
-    Ok(Camera { demuxed, video, codec, audio, track: None, playing_since: Instant::now(), bad_packet: false })
+    Ok(Camera {
+        demuxed,
+        video,
+        codec,
+        audio,
+        track: None,
+        playing_since: Instant::now(),
+        bad_packet: false,
+        foreign: false,
+        meter: Meter::new(limits.frame_bytes),
+    })
 }
 
 /// The context's text is the only way to the address: `<me>(me) -> <peer>:<ports>`.
@@ -152,13 +163,32 @@ fn sends_from(stream: &Stream, address: &str) -> bool {
 
 async fn step<T>(
     spec: &CameraSpec,
+    limits: &Limits,
     step: Step,
     work: impl Future<Output = Result<T, retina::Error>>,
 ) -> Result<T, Failure> {
-    match tokio::time::timeout(STEP, work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(failed(spec, step, &error)),
+    let mut meter = Meter::new(limits.answer_bytes);
+    let mut work = Box::pin(work);
+    let done = tokio::time::timeout(limits.step, meter.watch(work.as_mut())).await;
+    match done {
+        Ok(Ok(Ok(done))) => Ok(done),
+        Ok(Ok(Err(error))) => Err(failed(spec, step, &error)),
+        Ok(Err(TooMuch)) => {
+            discard(work);
+            Err(Failure::TooMuch)
+        }
         Err(_) => Err(Failure::Timeout(step)),
+    }
+}
+
+/// Drops a session that sends without end. Elsewhere retina goes on reading in the background, for the answer to its
+/// TEARDOWN, and without a bound; here the task that it begins for that is dropped before it runs.
+fn discard<T>(session: T) {
+    if let Ok(nowhere) = tokio::runtime::Builder::new_current_thread().build() {
+        let entered = nowhere.enter();
+        drop(session);
+        drop(entered);
+        nowhere.shutdown_background();
     }
 }
 
@@ -189,6 +219,11 @@ fn aac(stream: &Stream) -> Option<AudioTrack> {
 }
 
 impl Camera {
+    /// Closes the connection of a session that ended with [`Failure::TooMuch`].
+    pub fn discard(self) {
+        discard(self.demuxed);
+    }
+
     /// The sound's track, where it is recorded.
     pub fn audio(&self) -> Option<&AudioTrack> {
         self.audio.as_ref()
@@ -197,6 +232,11 @@ impl Camera {
     /// Since PLAY was answered.
     pub fn playing_for(&self) -> Duration {
         self.playing_since.elapsed()
+    }
+
+    /// Whether all that came belongs to another stream than the one that the camera announced.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Whether the parameters of the picture are known.
@@ -217,7 +257,8 @@ impl Camera {
 
     /// The next thing that the camera sends. Dropping the future loses nothing.
     pub async fn next(&mut self, spec: &CameraSpec) -> Result<Item, Failure> {
-        let item = self.demuxed.next().await;
+        let item = self.meter.watch(self.demuxed.next()).await;
+        let item = item.map_err(|TooMuch| Failure::TooMuch)?;
         let after_bad_packet = std::mem::take(&mut self.bad_packet);
         match item {
             // After a packet that it could not take apart, retina goes on or ends, and does not say which.
@@ -228,6 +269,7 @@ impl Camera {
                 // Only errors about a packet have this line.
                 if text.contains("\npkt: ") {
                     self.bad_packet = true;
+                    self.foreign |= text.contains("wrong ssrc");
                     return Ok(Item::BadPacket);
                 }
                 let failure = if text.starts_with("Error reading") || text.contains("EOF") {
@@ -238,7 +280,11 @@ impl Camera {
                 log(spec, failure, &text);
                 Err(failure)
             }
-            Some(Ok(CodecItem::VideoFrame(frame))) => Ok(self.video(frame)),
+            Some(Ok(CodecItem::VideoFrame(frame))) => {
+                self.foreign = false;
+                self.meter.reset();
+                Ok(self.video(frame))
+            }
             Some(Ok(CodecItem::AudioFrame(frame))) => {
                 let audio = AudioFrame {
                     raw: frame.timestamp().elapsed(),

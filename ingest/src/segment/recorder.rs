@@ -14,6 +14,7 @@ use super::{
     timeline::{Timeline, Verdict, WallClock},
 };
 use crate::{
+    camera::limits::Limits,
     config::diff::{self, CameraSpec, Change},
     metrics::Metrics,
     mux::{AudioSample, AudioTrack, Fragment, Muxer, VIDEO_TIMESCALE, VideoSample, VideoTrack},
@@ -35,6 +36,8 @@ pub struct Context {
     pub board: Arc<Board>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What cameras may take.
+    pub limits: Limits,
 }
 
 /// One camera's recorder, over all of its sessions.

@@ -5,6 +5,7 @@
 
 pub mod media;
 pub mod peer;
+pub mod rig;
 mod servers;
 pub mod spec;
 
