@@ -246,22 +246,6 @@ impl Failure {
     }
 }
 
-/// An error's text for the log: its first line, without URLs, and without user and password in any form.
-pub fn scrub(text: &str, secrets: &[&str]) -> String {
-    let mut line = text.lines().next().unwrap_or_default().to_owned();
-    while let Some(at) = line.to_ascii_lowercase().find("rtsp://") {
-        let end = line[at..].find([' ', '"', '\'', '>', ')', ',']).map_or(line.len(), |length| at + length);
-        line.replace_range(at..end, "<url>");
-    }
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        for form in [encoded.replace('+', "%20"), encoded, (*secret).to_owned()] {
-            line = line.replace(&form, "<secret>");
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,11 +277,5 @@ mod tests {
         ] {
             assert_eq!(Failure::from_text(text, Step::Play), want, "{text}");
         }
-    }
-
-    #[test]
-    fn texts_for_the_log_hold_no_url_and_no_password() {
-        let text = "Bad URL rtsp://h/u=admin_p=p@ss, \"RTSP://x/y\" p@s s p%40s%20s p%40s+s\n\nconn: 1.2.3.4";
-        assert_eq!(scrub(text, &["p@s s", ""]), "Bad URL <url>, \"<url>\" <secret> <secret> <secret>");
     }
 }

@@ -21,10 +21,10 @@ use retina::{
 };
 
 use super::{
-    failure::{Failure, Step, scrub},
+    failure::{Failure, Step},
     limits::Limits,
     meter::{Meter, TooMuch},
-    network,
+    network, said,
 };
 use crate::{
     config::diff::CameraSpec,
@@ -198,14 +198,13 @@ fn failed(spec: &CameraSpec, step: Step, error: &retina::Error) -> Failure {
         Some(status) => Failure::from_status(status, spec.credentials.is_some(), step),
         None => Failure::from_text(&text, step),
     };
-    log(spec, failure, &text);
+    log(spec, failure, error.status_code(), &text);
     failure
 }
 
-fn log(spec: &CameraSpec, failure: Failure, text: &str) {
-    let secrets =
-        spec.credentials.as_ref().map(|c| [c.username.as_str(), c.password.as_str()]).unwrap_or_default();
-    tracing::info!(camera = %spec.id, name = spec.camera.name, reason = failure.word(), error = scrub(text, &secrets), "session failed");
+fn log(spec: &CameraSpec, failure: Failure, status: Option<u16>, text: &str) {
+    let error = said::in_its_own_words(text);
+    tracing::info!(camera = %spec.id, name = spec.camera.name, reason = failure.word(), status, error, "session failed");
 }
 
 /// AAC is the only sound that MP4 takes as it comes.
@@ -277,7 +276,7 @@ impl Camera {
                 } else {
                     Failure::Broken
                 };
-                log(spec, failure, &text);
+                log(spec, failure, error.status_code(), &text);
                 Err(failure)
             }
             Some(Ok(CodecItem::VideoFrame(frame))) => {

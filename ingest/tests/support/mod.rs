@@ -72,6 +72,8 @@ pub struct Shard {
     pub epoch: Key,
     pub camera_keys: Vec<(CameraId, Key)>,
     pub port: u16,
+    /// What is logged, where it is not the default.
+    pub filter: Option<&'static str>,
     process: Option<Process>,
 }
 
@@ -95,6 +97,7 @@ impl Shard {
             epoch: key,
             camera_keys: Vec::new(),
             port: free_port(),
+            filter: None,
             process: None,
         };
         shard.secret("store.accessKeyId", "root");
@@ -141,6 +144,10 @@ impl Shard {
             "uid-1",
         ]);
         let log = fs::File::options().append(true).create(true).open(self.log_path()).unwrap();
+        if let Some(filter) = self.filter {
+            command.env("RUST_LOG", filter);
+        }
+        command.stderr(log.try_clone().unwrap());
         self.process = Some(Process::spawn(command.stdout(log)));
         wait_for_port(self.port);
     }
