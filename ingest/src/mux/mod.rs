@@ -94,8 +94,13 @@ impl Muxer {
     }
 
     /// The rest. `next_pts` is the presentation time of the frame that begins the next segment, where there is one.
-    pub fn finish(&mut self, next_pts: Option<i64>) -> Result<Option<Fragment>, MuxError> {
-        let rest = self.video.finish(next_pts);
+    /// `length` is told where the picture ends and how long its last frame lasts, and says where it shall end.
+    pub fn finish(
+        &mut self,
+        next_pts: Option<i64>,
+        length: impl FnOnce(i64, i64) -> i64,
+    ) -> Result<Option<Fragment>, MuxError> {
+        let rest = self.video.finish(next_pts, length);
         rest.map(|run| self.fragment(run)).transpose()
     }
 
@@ -105,11 +110,6 @@ impl Muxer {
         let shift = later * self.audio_rate / i64::from(VIDEO_TIMESCALE);
         let moved = |sample: AudioSample| AudioSample { pts: sample.pts - shift, ..sample };
         self.audio.into_iter().map(moved).filter(|sample| sample.pts >= 0).collect()
-    }
-
-    /// The video's end since the segment's start, in [`VIDEO_TIMESCALE`], of what has been given out.
-    pub fn video_end(&self) -> i64 {
-        self.video.end()
     }
 
     /// The usual length of a frame, in [`VIDEO_TIMESCALE`].
@@ -155,7 +155,7 @@ mod tests {
             muxer.audio(AudioSample { pts: i * 1_024, length: 1_024, data: data.clone() });
         }
         // 0.2 s of picture are 9,600 units of sound.
-        let fragment = muxer.finish(Some(5 * 3_600)).unwrap().unwrap();
+        let fragment = muxer.finish(Some(5 * 3_600), |end, _| end).unwrap().unwrap();
         assert_eq!(fragment.payload.len(), 5 + 10);
         let early: Vec<_> = muxer.early_audio(5 * 3_600).iter().map(|sample| sample.pts).collect();
         assert_eq!(early, [10 * 1_024 - 9_600, 11 * 1_024 - 9_600]);

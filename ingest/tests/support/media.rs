@@ -43,6 +43,11 @@ impl Media {
         packets.map(|packet| packet[field].as_str().unwrap_or("NaN").parse().unwrap()).collect()
     }
 
+    /// The sum of a track's samples, seconds: its length as MP4 has it.
+    pub fn length(&self, kind: &str) -> f64 {
+        self.times(kind, "duration_time").iter().sum()
+    }
+
     /// The end of the picture, seconds.
     pub fn video_end(&self) -> f64 {
         let ends = self.times("video", "pts_time").into_iter().zip(self.times("video", "duration_time"));
@@ -50,12 +55,12 @@ impl Media {
     }
 }
 
-/// Decodes all of it; what ffmpeg complains of.
+/// Decodes all of it, with the times that it has and not at a rate; what ffmpeg complains of.
 pub fn decode(path: &Path) -> String {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-xerror", "-i"])
         .arg(path)
-        .args(["-f", "null", "-"])
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"])
         .output()
         .expect("ffmpeg is installed");
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -200,19 +200,28 @@ impl Shard {
 
     /// Opens a stored segment with the private keys.
     pub fn unseal(&self, name: &SegmentName, sealed: &[u8]) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
-        let header = SealedHeader::parse(sealed).unwrap();
-        let (camera_key, window) = header.wrapped_window_key();
-        let (epoch_key, share) = header.wrapped_epoch_share();
+        let wanted = SealedHeader::parse(sealed).unwrap();
+        let (camera_key, _) = wanted.wrapped_window_key();
         let (_, key) = self.camera_keys.iter().find(|(_, key)| key.name == camera_key).unwrap();
-        assert_eq!(epoch_key, self.epoch.name);
-        let expected = SegmentExpectation {
-            tenant: TenantId::parse(TENANT).unwrap(),
-            camera: name.camera.clone(),
-            stream_key: None,
-        };
-        let mut opened = open(sealed, &expected, key.unwrap(window), self.epoch.unwrap(share)).unwrap();
-        let mut media = Vec::new();
-        opened.read_to_end(&mut media).unwrap();
-        (opened.identity().clone(), opened.digest().unwrap(), media)
+        unseal(name, sealed, key, &self.epoch)
     }
+}
+
+/// Opens a segment with the private keys.
+pub fn unseal(
+    name: &SegmentName,
+    sealed: &[u8],
+    camera_key: &Key,
+    epoch_key: &Key,
+) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
+    let header = SealedHeader::parse(sealed).unwrap();
+    let (camera_key_name, window) = header.wrapped_window_key();
+    let (epoch_key_name, share) = header.wrapped_epoch_share();
+    assert_eq!((camera_key_name, epoch_key_name), (&*camera_key.name, &*epoch_key.name));
+    let tenant = TenantId::parse(TENANT).unwrap();
+    let expected = SegmentExpectation { tenant, camera: name.camera.clone(), stream_key: None };
+    let mut opened = open(sealed, &expected, camera_key.unwrap(window), epoch_key.unwrap(share)).unwrap();
+    let mut media = Vec::new();
+    opened.read_to_end(&mut media).unwrap();
+    (opened.identity().clone(), opened.digest().unwrap(), media)
 }

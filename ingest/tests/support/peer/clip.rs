@@ -41,7 +41,63 @@ pub fn h264() -> &'static Clip {
     })
 }
 
+/// A frame with the time at which it is shown, in ticks since the first, for frames that come in another order.
+pub struct Shown {
+    pub at: i64,
+    pub key: bool,
+    pub nals: Vec<Vec<u8>>,
+}
+
+/// H.264, 64x64, two B-frames between any others, closed groups of 24 frames; parameter sets apart.
+pub fn b_frames(count: usize) -> (Clip, Vec<Shown>) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("film.mp4");
+    let frames = count.to_string();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", &frames]);
+    ffmpeg.args(["-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-g", "24", "-bf", "2"]);
+    ffmpeg.args(["-b_strategy", "0", "-sc_threshold", "0", "-pix_fmt", "yuv420p"]);
+    ffmpeg.args(["-x264-params", "sliced-threads=0:open-gop=0", "-bsf:v", "filter_units=remove_types=6"]);
+    assert!(ffmpeg.args(["-video_track_timescale", "90000"]).arg(&file).status().unwrap().success());
+    let mut raw = Command::new("ffmpeg");
+    raw.args(["-v", "error", "-i"]).arg(&file).args(["-c", "copy", "-f", "h264", "-"]);
+    let raw = raw.output().unwrap().stdout;
+    let (mut sps, mut pps, mut slices) = (Vec::new(), Vec::new(), Vec::new());
+    for nal in annex_b(&raw) {
+        match nal[0] & 0x1f {
+            7 => sps = nal,
+            8 => pps = nal,
+            1 | 5 => slices.push(nal),
+            _ => {}
+        }
+    }
+    let times = super::super::media::probe(&file).times("video", "pts_time");
+    assert_eq!(times.len(), slices.len(), "one slice a frame");
+    let shown = |(nal, at): (Vec<u8>, &f64)| Shown {
+        at: ((at - times[0]) * 90_000.0).round() as i64,
+        key: nal[0] & 0x1f == 5,
+        nals: vec![nal],
+    };
+    let shown = slices.into_iter().zip(&times).map(shown).collect();
+    (Clip { sps, pps, frames: Vec::new() }, shown)
+}
+
 impl Clip {
+    /// An `avc1` box (ISO/IEC 14496-15) of 64x64.
+    pub fn avc1(&self) -> Vec<u8> {
+        let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap().to_be_bytes();
+        let sps = &self.sps;
+        let mut config = vec![1, sps[1], sps[2], sps[3], 0xff, 0xe1];
+        config.extend([&length(sps)[..], sps, &[1], &length(&self.pps), &self.pps].concat());
+        let mut entry = vec![0, 0, 0, 0, 0, 0, 0, 1];
+        entry.extend([0; 16]);
+        entry.extend([0, 64, 0, 64, 0, 0x48, 0, 0, 0, 0x48, 0, 0, 0, 0, 0, 0, 0, 1]);
+        entry.extend([0; 32]);
+        entry.extend([0, 0x18, 0xff, 0xff]);
+        entry.extend(boxed(b"avcC", &config));
+        boxed(b"avc1", &entry)
+    }
+
     /// As `sprop-parameter-sets` has them.
     pub fn sprop(&self) -> String {
         format!("{},{}", BASE64_STANDARD.encode(&self.sps), BASE64_STANDARD.encode(&self.pps))
@@ -54,6 +110,16 @@ impl Clip {
         let sets = is_key.then(|| [self.sps.clone(), self.pps.clone()]);
         sets.into_iter().flatten().chain(nals.iter().cloned()).collect()
     }
+}
+
+fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], kind, content].concat()
+}
+
+/// NAL units with four-byte lengths.
+pub fn with_lengths(nals: &[Vec<u8>]) -> Vec<u8> {
+    let long = |nal: &Vec<u8>| [&u32::try_from(nal.len()).unwrap().to_be_bytes()[..], nal].concat();
+    nals.iter().flat_map(long).collect()
 }
 
 fn annex_b(stream: &[u8]) -> Vec<Vec<u8>> {
