@@ -112,6 +112,11 @@ impl Muxer {
         self.audio.into_iter().map(moved).filter(|sample| sample.pts >= 0).collect()
     }
 
+    /// The picture's end since the segment's start, in [`VIDEO_TIMESCALE`], of what has been given out.
+    pub fn video_end(&self) -> i64 {
+        self.video.end()
+    }
+
     /// The usual length of a frame, in [`VIDEO_TIMESCALE`].
     pub fn typical(&self) -> u32 {
         self.video.typical()

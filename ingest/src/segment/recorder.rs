@@ -292,7 +292,9 @@ impl Recorder {
 
     async fn write(&mut self, fragment: Option<Fragment>) -> Result<(), RecordError> {
         let Some(fragment) = fragment else { return Ok(()) };
-        let written = self.sealing(move |sealer| sealer.fragment(&fragment)).await;
+        let end = self.open.as_ref().map_or(0, |open| us(open.muxer.video_end()));
+        let so_far = self.session.wall.so_far(end);
+        let written = self.sealing(move |sealer| sealer.fragment(&fragment, so_far)).await;
         if written.is_err() {
             self.open = None;
             self.context.board.open(&self.spec.id, None);
@@ -318,11 +320,11 @@ impl Recorder {
         let id = self.spec.id.clone();
         let finished = self
             .sealing(move |sealer| {
-                if let Some(fragment) = rest {
-                    sealer.fragment(&fragment)?;
-                }
                 // A segment is begun with a frame, so that there is one to finish it with.
-                let Some(place) = place else { return Ok((None, sealer.recorder())) };
+                let (Some(fragment), Some(place)) = (rest, place) else {
+                    return Ok((None, sealer.recorder()));
+                };
+                sealer.fragment(&fragment, place)?;
                 let finished = sealer.finish(place, Timestamp::now())?;
                 Ok((finished, sealer.recorder()))
             })

@@ -141,6 +141,12 @@ impl WallClock {
         (Placed { start_ms, duration_ms }, end - start)
     }
 
+    /// The open segment's place as it is now, after `media_us`.
+    pub fn so_far(&self, media_us: i64) -> Placed {
+        let start = self.next_start.or(self.least).unwrap_or(0).div_euclid(1_000);
+        Placed { start_ms: start, duration_ms: u64::try_from(media_us / 1_000).unwrap_or(0).max(1) }
+    }
+
     /// The run is broken: the next segment's start is measured anew.
     pub fn restart(&mut self) {
         *self = Self::default();

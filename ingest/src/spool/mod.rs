@@ -1,5 +1,7 @@
 //! Sealed segments on disk: `open/` while they grow, `pending/` until the store has them. A container that is
-//! killed leaves whole pending files, which the next one in the same pod uploads.
+//! killed leaves whole pending files, which the next one in the same pod uploads. Of an open file it uploads the whole
+//! chunks: they open with the same keys, and the end is missing, which is told from a forgery by the stream's end, for it
+//! has no close record.
 //!
 //! The directory is an emptyDir: it does not outlive the node, so nothing is synced to disk.
 
@@ -19,7 +21,7 @@ use camerafleet_footage::{ids::CameraId, shard::SpoolConfig};
 use tokio::sync::Notify;
 
 pub use entry::{Entry, EpochKey, Kind, Meta};
-pub use file::SpoolFile;
+pub use file::{Journal, SpoolFile};
 
 use crate::metrics::Metrics;
 
@@ -49,10 +51,9 @@ impl Spool {
         let (open, pending) = (root.join("open"), root.join("pending"));
         std::fs::create_dir_all(&open)?;
         std::fs::create_dir_all(&pending)?;
-        // Their stream's key died with the container: these can never be finished.
-        for file in std::fs::read_dir(&open)? {
-            std::fs::remove_file(file?.path())?;
-            metrics.lost.with_label_values(&["", "Killed"]).inc();
+        let lost = entry::salvage(&open, &pending)?;
+        if lost > 0 {
+            metrics.lost.with_label_values(&["", "Killed"]).inc_by(lost);
         }
         let found = entry::scan(&pending)?;
         let used = found.values().map(|entry| entry.meta.bytes).sum();
@@ -90,6 +91,8 @@ impl Spool {
     pub fn commit(&self, file: SpoolFile, meta: Meta) -> io::Result<()> {
         let number = self.number();
         let (path, bytes) = file.keep();
+        // First, or a killed recorder would leave a file both waiting and, in part, open.
+        let _ = std::fs::remove_file(file::journal_path(&path));
         let meta = Meta { bytes, ..meta };
         let pending = self.root.join("pending");
         let moved = entry::write_meta(&pending, number, &meta)

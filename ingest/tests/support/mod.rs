@@ -54,7 +54,7 @@ impl Key {
         Self { name, pem, private: OaepPrivateDecryptingKey::new(private).unwrap() }
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Secret32 {
+    pub fn unwrap(&self, wrapped: &[u8]) -> Secret32 {
         let mut out = vec![0; self.private.min_output_size()];
         let secret = self.private.decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut out, None).unwrap();
         Secret32::from_bytes(&(&*secret).try_into().unwrap())
