@@ -8,6 +8,7 @@ pub mod context;
 pub mod controllers;
 pub mod error;
 pub mod events;
+mod finalizer;
 pub mod http;
 pub mod identity;
 pub mod kube_api;

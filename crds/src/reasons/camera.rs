@@ -22,6 +22,7 @@ pub(super) const REASONS: &[&[Reason]] = &[
         Ready False OutsideCameraNetworks "The camera's address is in none of the tenant's cameraNetworks." "Add its network to the Tenant, or correct source.url.";
         Ready False DuplicateId "Another camera was there before with the same annotation camerafleet.io/id." "Delete this one, and create it again without the annotation.";
         Ready False Suspended "The tenant is suspended." "Set the Tenant's spec.suspend to false.";
+        Ready False TenantDraining "The Tenant is deleted: nothing is recorded any more." "Declare the camera under another Tenant.";
         Ready False NoTenant "The namespace is no tenant's." "Create a Tenant for it, or move the Camera.";
         Ready Unknown RecorderSilent "No recorder answers for this camera yet." "Wait for its pod (kubectl get pods); look at the pod's events if it does not come.";
         Ready Unknown Pending "The operator has just seen this camera." "";

@@ -6,6 +6,7 @@ pub(super) const REASONS: &[&[Reason]] = &[
     reasons! {
         Ready True Active "Cameras of this tenant are recorded." "";
         Ready False Suspended "spec.suspend is true: nothing is recorded, retention goes on." "Set spec.suspend to false to record again.";
+        Ready False Draining "The Tenant is deleted: nothing is recorded, and it goes with its last footage." "Wait; kubectl get retentionpolicies in its namespace says what is left and until when.";
         Ready False NamespaceTaken "The namespace is another tenant's or the cluster's own." "Create another Tenant with another namespace.";
         Ready False NamespaceNotOurs "The namespace exists and has not consented to become the tenant's." "kubectl annotate namespace NAMESPACE camerafleet.io/adopt=TENANT, if it shall be.";
         Ready False NamespaceTerminating "The namespace is being deleted." "Wait; the tenant follows when it is gone.";

@@ -5,6 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::layout::{Epoch, SegmentName};
 
+/// What a policy says of the footage that was recorded under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// For how long it is kept.
+    pub keep_for: Span,
+    /// The policy is deleted: it lasts as long as its footage, and nothing new comes under it but what recorders that
+    /// were told of it still write.
+    pub retired: bool,
+}
+
 /// From when on a segment's time counts: the later of the end that its name claims and the moment at which the
 /// store took it. A recorder's clock that is behind, or a name that claims an earlier end, deletes nothing early.
 pub fn counts_from(name: &SegmentName, last_modified: Timestamp) -> Timestamp {

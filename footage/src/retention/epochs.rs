@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camerafleet_crds::Span;
 use jiff::Timestamp;
 
-use super::due_at;
+use super::{Terms, due_at};
 use crate::{
     ids::PolicyId,
     layout::{Epoch, epoch_key_name, parse_epoch_key_name},
@@ -82,9 +82,16 @@ pub enum Shred {
     InUse(InUse),
 }
 
-/// Why the epoch is not closed; none if it is.
-pub fn still_open(policy: &PolicyId, epoch: &Epoch, used: &EpochUse, now: Timestamp) -> Option<InUse> {
-    if now < epoch.end() {
+/// Why the epoch is not closed; none if it is. Under a retired policy an epoch that no recorder uses is closed before
+/// its end.
+pub fn still_open(
+    policy: &PolicyId,
+    epoch: &Epoch,
+    used: &EpochUse,
+    terms: Terms,
+    now: Timestamp,
+) -> Option<InUse> {
+    if now < epoch.end() && !terms.retired {
         return Some(InUse::NotOver);
     }
     if used.listed.contains(&epoch_key_name(policy, epoch)) {
@@ -96,9 +103,13 @@ pub fn still_open(policy: &PolicyId, epoch: &Epoch, used: &EpochUse, now: Timest
 }
 
 /// When the key of a closed epoch is due: the time of its newest segment counts, and never from before the
-/// epoch's end. So it makes no difference whether what is due was deleted before or after someone looked.
-pub fn key_due_at(epoch: &Epoch, newest: Option<Timestamp>, keep_for: Span) -> Timestamp {
-    due_at(newest.unwrap_or(epoch.end()).max(epoch.end()), keep_for)
+/// epoch's end. So it makes no difference whether what is due was deleted before or after someone looked. A retired
+/// policy's key that opens nothing is due at once: those that were made ahead would otherwise keep their policy.
+pub fn key_due_at(epoch: &Epoch, newest: Option<Timestamp>, terms: Terms) -> Timestamp {
+    match newest {
+        None if terms.retired => Timestamp::MIN,
+        newest => due_at(newest.unwrap_or(epoch.end()).max(epoch.end()), terms.keep_for),
+    }
 }
 
 /// Decides on an epoch's key. `newest` is the newest segment's [`super::counts_from`] among those that are
@@ -108,14 +119,14 @@ pub fn shred(
     epoch: &Epoch,
     used: &EpochUse,
     newest: Option<Timestamp>,
-    keep_for: Span,
+    terms: Terms,
     now: Timestamp,
 ) -> Shred {
-    let due = key_due_at(epoch, newest, keep_for);
+    let due = key_due_at(epoch, newest, terms);
     if now < due {
         return Shred::Wait(due);
     }
-    match still_open(policy, epoch, used, now) {
+    match still_open(policy, epoch, used, terms, now) {
         Some(why) => Shred::InUse(why),
         None => Shred::Destroy,
     }

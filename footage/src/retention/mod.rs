@@ -10,7 +10,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use due::{counts_from, due_at, is_due, may_hold_due};
+pub use due::{Terms, counts_from, due_at, is_due, may_hold_due};
 pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};
 pub use run::{JobConfig, Outcome, RunSummary, VaultAccess};
 

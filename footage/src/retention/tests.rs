@@ -87,24 +87,40 @@ fn an_epoch_is_open_while_anyone_may_write_under_its_key() {
         ("the same, given up", with(vec![pending(&[]), Recorder::Silent]), 120, None),
     ];
     for (name, used, now, expected) in cases {
-        assert_eq!(still_open(&policy("p-1"), &epoch, &used, at(now)), expected, "{name}");
+        assert_eq!(still_open(&policy("p-1"), &epoch, &used, in_force(1), at(now)), expected, "{name}");
     }
 }
 
 #[test]
 fn a_key_goes_when_its_newest_segment_is_past_and_not_with_the_objects() {
-    let (epoch, keep) = (minute(0), Span::minutes(3));
+    let (epoch, terms) = (minute(0), in_force(180));
     let decide =
-        |newest: Option<i64>, now| shred(&policy("p-1"), &epoch, &nobody(), newest.map(at), keep, at(now));
+        |newest: Option<i64>, now| shred(&policy("p-1"), &epoch, &nobody(), newest.map(at), terms, at(now));
     assert_eq!(decide(None, 239), Shred::Wait(at(240)));
     assert_eq!(decide(None, 240), Shred::Destroy);
     assert_eq!(decide(Some(10), 239), Shred::Wait(at(240)), "deleted or not, the same moment");
     assert_eq!(decide(Some(90), 240), Shred::Wait(at(270)));
     assert_eq!(decide(Some(90), 270), Shred::Destroy, "still stored, and past its date");
-    assert_eq!(
-        shred(&policy("p-1"), &minute(0), &nobody(), None, Span::seconds(1), at(30)),
-        Shred::Wait(at(61))
-    );
+    assert_eq!(shred(&policy("p-1"), &minute(0), &nobody(), None, in_force(1), at(30)), Shred::Wait(at(61)));
+}
+
+/// Keys are made a day ahead: without this a policy that is deleted would wait for all of them to be used.
+#[test]
+fn a_retired_policys_key_that_opens_nothing_goes_at_once_and_no_other() {
+    let terms = Terms { retired: true, ..in_force(180) };
+    let decide = |used: &EpochUse, newest: Option<i64>, now| {
+        shred(&policy("p-1"), &minute(60), used, newest.map(at), terms, at(now))
+    };
+    assert_eq!(decide(&nobody(), None, 0), Shred::Destroy, "made ahead and never used");
+    assert_eq!(decide(&nobody(), Some(70), 80), Shred::Wait(at(300)), "footage lives to its date");
+    let listed = EpochUse { listed: [epoch_key_name(&policy("p-1"), &minute(60))].into(), ..nobody() };
+    assert_eq!(decide(&listed, None, 0), Shred::InUse(InUse::Listed), "a recorder was told of it");
+    let silent = EpochUse { recorders: vec![Recorder::Silent], ..nobody() };
+    assert_eq!(decide(&silent, None, 0), Shred::InUse(InUse::Pending), "a recorder may have something");
+}
+
+fn in_force(seconds: u64) -> Terms {
+    Terms { keep_for: Span::seconds(seconds), retired: false }
 }
 
 fn answer(names: &[Option<&str>], spool_bytes: u64) -> ShardStatus {
@@ -187,6 +203,7 @@ proptest! {
         max_age in 1..3_600u64,
         newest in prop::option::of(-5_000..5_000i64),
         kept in 1..3_600u64,
+        retired in any::<bool>(),
         now in -5_000..9_000i64,
     ) {
         let (policy, epoch) = (policy("p-1"), minute(minutes * 60));
@@ -196,16 +213,17 @@ proptest! {
             max_age: Span::seconds(max_age),
         };
         let keep_for = Span::seconds(kept);
-        let decided = shred(&policy, &epoch, &used, newest.map(at), keep_for, at(now));
+        let decided = shred(&policy, &epoch, &used, newest.map(at), Terms { keep_for, retired }, at(now));
         if decided != Shred::Destroy {
             return Ok(());
         }
-        // Neither the present epoch's nor a future one's.
-        prop_assert!(epoch.end() <= at(now));
+        // Neither the present epoch's nor a future one's, but where nothing opens with it and nothing will.
+        let unused = retired && newest.is_none();
+        prop_assert!(unused || epoch.end() <= at(now));
         // Not while a recorder is told to use it.
         prop_assert!(!used.listed.contains(&epoch_key_name(&policy, &epoch)));
         // Not before the newest segment and the epoch's own end are past their date.
-        prop_assert!(due_at(epoch.end(), keep_for) <= at(now));
+        prop_assert!(unused || due_at(epoch.end(), keep_for) <= at(now));
         prop_assert!(newest.is_none_or(|n| due_at(at(n), keep_for) <= at(now)));
         // Not while a recorder has something of it.
         let own = |(of, oldest): &(PolicyId, Epoch)| *of == policy && oldest.start() <= epoch.start();

@@ -63,7 +63,7 @@ async fn destroy_one<P: PolicySource>(
     let still_named = policy.intents.iter().any(|intent| intent.key == name);
     // That the epoch is over follows, as the time to keep is never nothing. Who may still write under the key is
     // the operator's to know: it named it.
-    if !still_named || (job.now)() < key_due_at(&epoch, newest, policy.keep_for) {
+    if !still_named || (job.now)() < key_due_at(&epoch, newest, policy.terms) {
         return Ok(false);
     }
     let vault = match session {

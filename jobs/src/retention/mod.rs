@@ -102,7 +102,7 @@ async fn work<P: PolicySource>(
         .map_err(|source| JobError::Store { doing: "list the policy's epochs".to_owned(), source })?;
     report.summary.foreign_objects += foreign;
     for epoch in &epochs {
-        if !may_hold_due(epoch, policy.keep_for, (job.now)()) {
+        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) {
             // The others are younger still. Only the oldest of them says what is stored.
             if report.summary.oldest_footage_time.is_none() {
                 sweep::look(job, &place, epoch, report).await?;

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use camerafleet_crds::{DestroyIntent, ID_ANNOTATION, RetentionPolicy, Span};
+use camerafleet_crds::{DestroyIntent, ID_ANNOTATION, RetentionPolicy};
+use camerafleet_footage::retention::Terms;
 use jiff::Timestamp;
 use kube::{Client, Resource, ResourceExt, client::Body, core::params::GetParams};
 
@@ -68,7 +69,7 @@ impl PolicySource for KubePolicy {
 /// on the time.
 pub(super) struct Checked {
     /// For how long footage is kept.
-    pub keep_for: Span,
+    pub terms: Terms,
     /// The keys to destroy.
     pub intents: Vec<DestroyIntent>,
 }
@@ -90,7 +91,10 @@ impl Checked {
         };
         let policy = answer.policy.filter(ours).ok_or(JobError::NotOurPolicy)?;
         Ok(Self {
-            keep_for: policy.spec.keep_for,
+            terms: Terms {
+                keep_for: policy.spec.keep_for,
+                retired: policy.metadata.deletion_timestamp.is_some(),
+            },
             intents: policy.status.map(|status| status.destroy_intents).unwrap_or_default(),
         })
     }

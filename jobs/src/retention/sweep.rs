@@ -35,7 +35,7 @@ pub(super) async fn sweep<P: PolicySource>(
 ) -> Result<(), JobError> {
     // One moment for the whole epoch: what comes due meanwhile is the next run's.
     let now = (job.now)();
-    let keep_for = policy.keep_for;
+    let keep_for = policy.terms.keep_for;
     let listing = place.objects(&*job.store, epoch).map_err(|source| listing_failed(epoch, source));
     let store = &job.store;
     let mut kept = Vec::new();

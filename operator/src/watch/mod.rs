@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     fmt::Debug,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use camerafleet_crds::{Camera, MANAGED_LABEL, RetentionPolicy, SharingPolicy, Tenant};
@@ -83,23 +83,48 @@ where
 
 /// Which watches have seen their kind whole; readiness says which have not.
 #[derive(Clone, Default)]
-pub struct Synced(Arc<Mutex<BTreeMap<&'static str, bool>>>);
+pub struct Synced(Arc<Mutex<BTreeMap<&'static str, State>>>);
+
+/// How far a watch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It has not seen its kind whole yet: what is missing may be there.
+    NotYet,
+    /// It follows.
+    InSync,
+    /// It has failed and tries again; what it saw before stands.
+    Failing,
+}
 
 impl Synced {
-    fn set(&self, kind: &'static str, synced: bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, synced);
+    fn started(&self, kind: &'static str) {
+        self.kinds().insert(kind, State::NotYet);
     }
 
-    /// Whether a kind is in sync. What is missing from one that is not may be there.
-    pub fn has(&self, kind: &str) -> bool {
-        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.get(kind).copied().unwrap_or_default()
+    fn whole(&self, kind: &'static str) {
+        self.kinds().insert(kind, State::InSync);
+    }
+
+    fn failed(&self, kind: &'static str) {
+        if let Some(sync @ State::InSync) = self.kinds().get_mut(kind) {
+            *sync = State::Failing;
+        }
+    }
+
+    /// Whether all these kinds were seen whole since this process began. What is missing from one that was not may be
+    /// there, and nothing may be taken away because of it.
+    pub fn seen(&self, needed: &[&str]) -> bool {
+        let kinds = self.kinds();
+        needed.iter().all(|kind| kinds.get(kind).is_some_and(|sync| *sync != State::NotYet))
     }
 
     /// The kinds that are not in sync.
     pub fn missing(&self) -> Vec<&'static str> {
-        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.iter().filter(|(_, synced)| !**synced).map(|(kind, _)| *kind).collect()
+        self.kinds().iter().filter(|(_, sync)| **sync != State::InSync).map(|(kind, _)| *kind).collect()
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,7 +181,7 @@ impl Spawner<'_> {
     {
         let (store, writer) = reflector::store();
         let api = Api::<K>::all(self.client.clone());
-        self.synced.set(kind, false);
+        self.synced.started(kind);
         let watch =
             follow(kind, api, config.clone(), writer, Arc::clone(self.router), self.synced.clone(), route);
         self.tasks.spawn(watch);
@@ -189,14 +214,37 @@ async fn follow<K>(
             Ok(Some(watcher::Event::InitApply(object))) => route(&router, &object),
             Ok(Some(watcher::Event::Init)) => {}
             Ok(Some(watcher::Event::InitDone)) => {
-                synced.set(kind, true);
+                synced.whole(kind);
                 router.everything();
             }
             Ok(None) => return,
             Err(error) => {
-                synced.set(kind, false);
+                synced.failed(kind);
                 tracing::warn!(kind, %error, "watch failed; trying again");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_was_seen_once_it_was_whole_even_while_its_watch_fails() {
+        let synced = Synced::default();
+        synced.started("cameras");
+        synced.failed("cameras");
+        assert!(!synced.seen(&["cameras"]), "a watch that is refused from the start has seen nothing");
+        synced.started("tenants");
+        synced.whole("tenants");
+        assert!(
+            synced.seen(&["tenants"]) && !synced.seen(&["tenants", "cameras"]) && !synced.seen(&["pods"])
+        );
+        synced.failed("tenants");
+        assert!(synced.seen(&["tenants"]), "what it saw stands");
+        assert_eq!(synced.missing(), ["cameras", "tenants"]);
+        synced.whole("tenants");
+        assert_eq!(synced.missing(), ["cameras"]);
     }
 }

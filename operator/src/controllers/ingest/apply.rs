@@ -9,20 +9,19 @@ use k8s_openapi::api::{
 use kube::Api;
 
 use super::{
-    gather::{Observed, SHARD},
-    plan::Planned,
+    gather::Observed,
+    plan::{Planned, Recorder},
     resources,
 };
 use crate::{context::Context, error::Error, kube_api};
 
-/// Does it. Without a configuration what runs is left as it is: it goes on with what it was told.
+/// Does it.
 pub async fn apply(
     planned: &Planned,
     tenant: &Tenant,
     observed: &Observed,
     context: &Context,
 ) -> Result<(), Error> {
-    let Some(config) = &planned.config else { return Ok(()) };
     let client = &context.client;
     let namespace = &tenant.spec.namespace;
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
@@ -32,17 +31,20 @@ pub async fn apply(
     let config_maps = Api::<ConfigMap>::namespaced(client.clone(), namespace);
     let deployments = Api::<Deployment>::namespaced(client.clone(), namespace);
 
-    // A camera that nobody wants any more takes its shard with it, from the outside in.
-    let wanted: &[&str] = if config.cameras.is_empty() { &[] } else { &[SHARD] };
-    if wanted.is_empty() {
-        let selector = resources::selector();
-        kube_api::prune(&deployments, &selector, wanted).await?;
-        kube_api::prune(&config_maps, &selector, wanted).await?;
-        kube_api::prune(&secrets, &selector, wanted).await?;
-        kube_api::prune(&bindings, &selector, wanted).await?;
-        kube_api::prune(&roles, &selector, wanted).await?;
-        return kube_api::prune(&accounts, &selector, wanted).await;
-    }
+    let config = match &planned.recorder {
+        Recorder::Told(config) => config,
+        Recorder::LeftAlone => return Ok(()),
+        Recorder::Gone => {
+            // From the outside in: a pod that stops still needs what it runs on.
+            let selector = resources::selector();
+            kube_api::prune(&deployments, &selector, &[]).await?;
+            kube_api::prune(&config_maps, &selector, &[]).await?;
+            kube_api::prune(&secrets, &selector, &[]).await?;
+            kube_api::prune(&bindings, &selector, &[]).await?;
+            kube_api::prune(&roles, &selector, &[]).await?;
+            return kube_api::prune(&accounts, &selector, &[]).await;
+        }
+    };
     kube_api::apply(&accounts, &resources::account(tenant)).await?;
     kube_api::apply(&roles, &resources::role(tenant)).await?;
     kube_api::apply(&bindings, &resources::binding(tenant)).await?;

@@ -19,6 +19,10 @@ use crate::{context::Context, error::Error, identity, kube_api, vault::Target, w
 /// The tenant's only shard, for as long as its cameras fit one.
 pub const SHARD: &str = "ingest-0";
 
+/// The watches from which it is decided what is recorded.
+pub const KINDS: [&str; 6] =
+    ["tenants", "namespaces", "cameras", "retentionpolicies", "sharingpolicies", "configmaps"];
+
 /// What was seen.
 pub struct Observed {
     /// The tenant's identity.

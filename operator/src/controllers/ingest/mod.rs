@@ -15,6 +15,7 @@ use camerafleet_crds::Tenant;
 use kube::{ResourceExt, runtime::controller::Action};
 
 pub use gather::vault_target;
+pub use resources::selector;
 
 use crate::{context::Context, error::Error};
 
@@ -26,12 +27,13 @@ const LOOK_AGAIN_SOON: Duration = Duration::from_secs(10);
 /// One reconciliation.
 pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Action, Error> {
     let namespace = tenant.spec.namespace.clone();
-    if tenant.metadata.deletion_timestamp.is_some() {
-        context.plans.forget(&namespace);
-        return Ok(Action::await_change());
+    if !context.index.synced.seen(&gather::KINDS) {
+        // A camera that has not been seen yet must not lose its recorder; the last of these watches wakes everything.
+        return Ok(Action::requeue(LOOK_AGAIN_SOON));
     }
     let Some(observed) = gather::gather(&tenant, &context).await? else {
-        // Identity or namespace are still to come, and both come as changes.
+        // Identity or namespace are still to come or gone, and both come as changes.
+        context.plans.forget(&namespace);
         return Ok(Action::await_change());
     };
     let now = context.now();

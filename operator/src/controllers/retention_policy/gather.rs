@@ -24,6 +24,7 @@ use kube::{Api, ResourceExt};
 
 use super::{
     intents::{IntentLog, MAX_INTENTS},
+    plan::terms,
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
@@ -211,15 +212,16 @@ async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> 
         tracing::warn!(policy = %observed.policy_id, %error, "cannot look into the tenant's store");
         "it refused or did not answer; the operator's log has the details".to_owned()
     };
-    let keep_for = policy.spec.keep_for;
+    let terms = terms(policy);
+    let may_be_due = |epoch: &&Epoch| terms.retired || due_at(epoch.end(), terms.keep_for) <= now;
     let mut newest = BTreeMap::new();
-    for epoch in keys.keys().filter(|epoch| due_at(epoch.end(), keep_for) <= now).take(MAX_INTENTS) {
+    for epoch in keys.keys().filter(may_be_due).take(MAX_INTENTS) {
         match place.newest(&*store.client, epoch).await {
             Ok(found) => _ = newest.insert(*epoch, found),
             Err(error) => return (Err(told(error)), None),
         }
     }
-    if policy.metadata.deletion_timestamp.is_none() || !keys.is_empty() {
+    if !terms.retired || !keys.is_empty() {
         return (Ok(newest), None);
     }
     (Ok(newest), Some(segments_left(&place, store).await.map_err(told)))

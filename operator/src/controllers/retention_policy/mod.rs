@@ -16,15 +16,11 @@ mod store;
 use std::{sync::Arc, time::Duration};
 
 use camerafleet_crds::RetentionPolicy;
-use kube::{
-    Api, ResourceExt,
-    api::{Patch, PatchParams},
-    runtime::controller::Action,
-};
+use kube::{Api, ResourceExt, runtime::controller::Action};
 
 pub use resources::POLICY_LABEL;
 
-use crate::{context::Context, error::Error, identity, kube_api};
+use crate::{context::Context, error::Error, finalizer, identity, kube_api};
 use apply::Done;
 use intents::IntentLog;
 
@@ -48,8 +44,8 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
     let conditions = policy.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     if super::is_duplicate(&api, &*policy, &context.index.retention_policies, conditions, &context).await? {
         // Nothing depends on a copy: the footage is the first one's.
-        if draining && policy.finalizers().iter().any(|f| f == FINALIZER) {
-            set_finalizer(&api, &policy, false).await?;
+        if draining {
+            finalizer::remove(&api, &*policy, FINALIZER).await?;
         }
         return Ok(Action::await_change());
     }
@@ -57,8 +53,7 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
     let now = context.now();
     let Some(observed) = gather::gather(&policy, &log, &context, now).await? else {
         // After a restart the tenants are still to come, and nobody shall be told that there are none.
-        let synced = &context.index.synced;
-        if !synced.has("tenants") || !synced.has("namespaces") {
+        if !context.index.synced.seen(&["tenants", "namespaces"]) {
             return Ok(Action::requeue(AFTER_WRITE));
         }
         let status = status::without_tenant(&policy, now);
@@ -66,15 +61,14 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         return Ok(Action::await_change());
     };
     // Before the first footage and the first key that depend on it.
-    if !draining && !policy.finalizers().iter().any(|f| f == FINALIZER) {
-        set_finalizer(&api, &policy, true).await?;
+    if !draining && finalizer::add(&api, &*policy, FINALIZER).await? {
         return Ok(Action::requeue(AFTER_WRITE));
     }
     let plan = plan::plan(&policy, &observed, &context.args, now)?;
     if plan.release {
         // Before it is let go: what was destroyed last shall be told.
         status::announce(&policy, &plan, &context).await;
-        set_finalizer(&api, &policy, false).await?;
+        finalizer::remove(&api, &*policy, FINALIZER).await?;
         return Ok(Action::await_change());
     }
     let applied = match apply::apply(&plan, &policy, &observed, &log, &context).await? {
@@ -85,26 +79,4 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
     kube_api::write_status(&api, &*policy, policy.status.as_ref(), &status).await?;
     status::announce(&policy, &plan, &context).await;
     Ok(Action::requeue(if applied.failure.is_some() { AFTER_WRITE } else { plan.look_again }))
-}
-
-async fn set_finalizer(
-    api: &Api<RetentionPolicy>,
-    policy: &RetentionPolicy,
-    present: bool,
-) -> Result<(), Error> {
-    let mut finalizers = policy.finalizers().to_vec();
-    finalizers.retain(|f| f != FINALIZER);
-    if present {
-        finalizers.push(FINALIZER.to_owned());
-    } else if finalizers.len() == policy.finalizers().len() {
-        return Ok(());
-    }
-    // The uid and resourceVersion keep this from another object's or someone else's finalizers.
-    let patch = serde_json::json!({"metadata": {
-        "uid": policy.uid(), "resourceVersion": policy.resource_version(), "finalizers": finalizers,
-    }});
-    let doing = format!("set the finalizer of {}", kube_api::label(policy));
-    kube_api::call(&doing, api.patch(&policy.name_any(), &PatchParams::default(), &Patch::Merge(patch)))
-        .await?;
-    Ok(())
 }

@@ -1,11 +1,12 @@
 //! What a Tenant says of itself.
 
-use camerafleet_crds::{Tenant, TenantStatus};
+use camerafleet_crds::{Tenant, TenantDeletionPolicy, TenantStatus};
 use camerafleet_footage::store::StoreFault;
 use jiff::Timestamp;
 
 use super::{
     apply::Done,
+    cleanup::Progress,
     gather::{Observed, StorageProblem},
     plan::Plan,
 };
@@ -21,6 +22,7 @@ pub fn status(
     observed: &Observed,
     plan: &Plan,
     done: &Done,
+    progress: Option<Progress>,
     admission: Verdict,
     now: Timestamp,
 ) -> TenantStatus {
@@ -35,7 +37,10 @@ pub fn status(
     };
     let storage = storage(observed.storage.as_ref());
     let egress = egress(tenant);
-    let ready = ready(tenant, [&namespace, &vault, &storage]);
+    let ready = match progress {
+        Some(progress) => draining(tenant, progress),
+        None => ready(tenant, [&namespace, &vault, &storage]),
+    };
     let verdicts = [
         ("Ready", ready),
         ("NamespaceReady", namespace),
@@ -52,6 +57,29 @@ pub fn status(
         shards: Some(observed.shards),
         stored_bytes: old.stored_bytes,
         conditions: conditions::merge(&old.conditions, tenant.metadata.generation, &verdicts, now),
+    }
+}
+
+/// A deleted Tenant. What keeps it may be its store or its Vault: their conditions say so.
+fn draining(tenant: &Tenant, progress: Progress) -> Verdict {
+    let namespace = &tenant.spec.namespace;
+    let waits = match progress {
+        Progress::Policies => format!(
+            "The Tenant is deleted and nothing is recorded any more. It goes with its last RetentionPolicy, and these last as long as their footage and keys: kubectl get retentionpolicies -n {namespace}"
+        ),
+        Progress::Recorders => "The Tenant is deleted, and its recorders empty their spools.".to_owned(),
+        Progress::Namespace | Progress::Done => {
+            format!("The Tenant is deleted, and its namespace {namespace} is being deleted.")
+        }
+    };
+    match tenant.spec.deletion_policy {
+        TenantDeletionPolicy::Retain => Verdict::no("Draining", waits),
+        TenantDeletionPolicy::Shred => Verdict::no(
+            "Draining",
+            format!(
+                "{waits} (deletionPolicy Shred is not carried out in this version: footage lives to its date.)"
+            ),
+        ),
     }
 }
 

@@ -131,24 +131,20 @@ async fn a_namespace_is_taken_with_consent_and_stays_the_tenants() {
     check(&server, cases).await;
 }
 
-/// The chart gives the operator no such right yet; the policy is ready for it.
+/// By RBAC it may delete any, since names cannot be told apart there.
 #[tokio::test]
-async fn the_operator_may_delete_a_tenants_namespace() {
+async fn the_operator_deletes_and_gives_back_tenants_namespaces_and_no_other() {
     let server = shared().await;
-    let role = json!({
-        "metadata": {"name": "may-delete-namespaces"},
-        "rules": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["delete"]}],
-    });
-    let binding = json!({
-        "metadata": {"name": "may-delete-namespaces"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "may-delete-namespaces"},
-        "subjects": [{"kind": "ServiceAccount", "name": "camerafleet-operator", "namespace": "camerafleet-system"}],
-    });
-    must(&server, ADMINISTRATOR, "/apis/rbac.authorization.k8s.io/v1/clusterroles", &role).await;
-    must(&server, ADMINISTRATOR, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding).await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let tenant = format!("{NAMESPACES}/{TENANT}");
-    check(&server, vec![delete("a tenant's", OPERATOR, &tenant, Passes)]).await;
+    let back =
+        json!({"metadata": {"labels": {"camerafleet.io/managed": null, "camerafleet.io/tenant": null}}});
+    let cases = vec![
+        delete("another's", OPERATOR, &format!("{NAMESPACES}/{OTHER}"), REFUSED),
+        delete("a tenant's", OPERATOR, &tenant, Passes),
+        patch("give back", ADMINISTRATOR, &tenant, back.clone(), REFUSED),
+        patch("give back", OPERATOR, &tenant, back, Passes),
+    ];
+    check(&server, cases).await;
 }
 
 #[tokio::test]

@@ -5,5 +5,5 @@ mod shard;
 mod tests;
 mod wanted;
 
-pub use shard::{Planned, shard};
+pub use shard::{Planned, Recorder, shard};
 pub use wanted::{Wanted, wanted};

@@ -26,10 +26,21 @@ const KEYS_BEHIND: SignedDuration = SignedDuration::from_secs(60);
 
 /// What shall stand in the cluster, and what people are told.
 pub struct Planned {
-    /// The shard's configuration; none if nothing can be recorded.
-    pub config: Option<ShardConfig>,
+    /// What becomes of the recorder.
+    pub recorder: Recorder,
     /// For each camera by name: where it is recorded, or why not.
     pub tenant_plan: TenantPlan,
+}
+
+/// What becomes of a shard's recorder.
+#[derive(Debug, PartialEq)]
+pub enum Recorder {
+    /// It is told this.
+    Told(Box<ShardConfig>),
+    /// It goes on with what it was told: what it would be told now is not known.
+    LeftAlone,
+    /// It goes: there is no camera that it shall record.
+    Gone,
 }
 
 /// Puts cameras and keys together.
@@ -40,12 +51,15 @@ pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) 
     };
     let mut placements: TenantPlan =
         TenantPlan { cameras: wanted.refused.iter().map(|(name, why)| (name.clone(), not(why))).collect() };
+    // Asked before the store: nobody goes on recording because the store's Secret is missing, too.
+    if wanted.cameras.is_empty() {
+        return Planned { recorder: Recorder::Gone, tenant_plan: placements };
+    }
     let store = match &wanted.store {
         Ok(store) => store,
         Err(why) => {
             placements.cameras.extend(wanted.cameras.values().map(|c| (c.config.name.clone(), not(why))));
-            // What runs goes on with what it was told.
-            return Planned { config: None, tenant_plan: placements };
+            return Planned { recorder: Recorder::LeftAlone, tenant_plan: placements };
         }
     };
     let epoch_keys = epoch_keys(wanted, observed, keys, now);
@@ -77,6 +91,9 @@ pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) 
         };
         placements.cameras.insert(camera.config.name.clone(), placement);
     }
+    if cameras.is_empty() {
+        return Planned { recorder: Recorder::Gone, tenant_plan: placements };
+    }
     let used: BTreeSet<&PolicyId> = cameras.values().map(|c| &c.retention_policy).collect();
     let config = ShardConfig {
         tenant: observed.tenant.clone(),
@@ -90,7 +107,7 @@ pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) 
             .collect(),
         cameras,
     };
-    Planned { config: Some(config), tenant_plan: placements }
+    Planned { recorder: Recorder::Told(Box::new(config)), tenant_plan: placements }
 }
 
 /// The keys of the epochs wanted, as far as they exist, and the newest of before if none of them does: a pod

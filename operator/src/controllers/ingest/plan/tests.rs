@@ -12,11 +12,11 @@ use camerafleet_footage::{
     vault::VaultError,
 };
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Time};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::{Planned, Wanted, shard, wanted};
+use super::{Planned, Recorder, Wanted, shard, wanted};
 use crate::{
     context::Placement,
     controllers::ingest::{gather::Observed, keys::Keys},
@@ -160,7 +160,14 @@ fn keys_are_made_for_the_longer_of_two_epochs_and_26_hours() {
 fn told(cameras: Vec<Arc<Camera>>) -> ShardConfig {
     let observed = observed(cameras);
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
-    shard(&wanted, &observed, &made(&wanted), now()).config.unwrap()
+    config(shard(&wanted, &observed, &made(&wanted), now()))
+}
+
+fn config(planned: Planned) -> ShardConfig {
+    match planned.recorder {
+        Recorder::Told(config) => *config,
+        other => panic!("no recorder was told: {other:?}"),
+    }
 }
 
 #[test]
@@ -178,7 +185,7 @@ fn while_vault_is_away_what_was_told_stays_and_what_is_new_waits() {
     let planned = shard(&wanted, &observed, &keys, later);
     assert_eq!(why(&planned, "old"), None);
     assert_eq!(why(&planned, "new"), Some("KeysNotReady"));
-    let config = planned.config.unwrap();
+    let config = config(planned);
     assert_eq!(config.cameras.keys().map(CameraId::as_str).collect::<Vec<_>>(), ["c-old"]);
     let last = current.epoch_keys.values().flatten().next_back();
     assert_eq!(
@@ -193,7 +200,7 @@ fn a_past_epochs_key_leaves_the_shard_after_its_epoch() {
     observed.current = Some(told(vec![camera("a", json!({}))]));
     let tomorrow = now() + jiff::SignedDuration::from_hours(24);
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, tomorrow);
-    let config = shard(&wanted, &observed, &made(&wanted), tomorrow).config.unwrap();
+    let config = config(shard(&wanted, &observed, &made(&wanted), tomorrow));
     let starts: Vec<i64> = config.epoch_keys.values().flatten().map(|k| k.start).collect();
     assert_eq!(starts.len(), 3);
     assert!(starts.iter().all(|start| start + 86_400 > tomorrow.as_second()));
@@ -205,7 +212,7 @@ fn without_a_store_nothing_changes_and_everything_says_so() {
     observed.store = None;
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
     let planned = shard(&wanted, &observed, &made(&wanted), now());
-    assert!(planned.config.is_none());
+    assert_eq!(planned.recorder, Recorder::LeftAlone);
     assert_eq!(why(&planned, "a"), Some("StoreUnavailable"));
 }
 
@@ -229,4 +236,33 @@ fn a_copy_with_anothers_id_is_never_recorded() {
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
     let planned = shard(&wanted, &observed, &made(&wanted), now());
     assert_eq!((why(&planned, "a"), why(&planned, "copy")), (None, Some("DuplicateId")));
+}
+
+/// The store's Secret may go with the tenant that it was made for.
+#[test]
+fn a_deleted_or_suspended_tenant_is_recorded_no_more_whatever_else_is_missing() {
+    let mut observed = observed(vec![camera("a", json!({}))]);
+    observed.current = Some(told(vec![camera("a", json!({}))]));
+    observed.store = None;
+    let defaults = json!({"retentionPolicy": "standard"});
+    let suspended = tenant(json!({"defaults": defaults.clone(), "suspend": true}));
+    let mut deleted = tenant(json!({"defaults": defaults}));
+    deleted.metadata.deletion_timestamp = Some(Time(now()));
+    for (tenant, reason) in [(suspended, "Suspended"), (deleted, "TenantDraining")] {
+        let wanted = wanted(&tenant, &observed, now());
+        let planned = shard(&wanted, &observed, &made(&wanted), now());
+        assert_eq!((why(&planned, "a"), &planned.recorder), (Some(reason), &Recorder::Gone));
+    }
+}
+
+#[test]
+fn under_a_deleted_policy_goes_on_what_was_recorded_and_nothing_new_begins() {
+    let mut observed = observed(vec![camera("old", json!({})), camera("new", json!({}))]);
+    observed.current = Some(told(vec![camera("old", json!({}))]));
+    let mut policy = (*retention("standard", "24h")).clone();
+    policy.metadata.deletion_timestamp = Some(Time(now()));
+    observed.retention_policies = vec![Arc::new(policy)];
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
+    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    assert_eq!((why(&planned, "old"), why(&planned, "new")), (None, Some("NoRetentionPolicy")));
 }

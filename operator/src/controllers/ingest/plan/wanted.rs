@@ -102,6 +102,12 @@ fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Resul
     if identity::is_among(&observed.duplicates, camera) {
         return Err(identity::duplicate_verdict::<Camera>());
     }
+    if tenant.metadata.deletion_timestamp.is_some() {
+        return Err(Verdict::no(
+            "TenantDraining",
+            "The Tenant is deleted: nothing is recorded any more, and what was recorded is kept for its time. To record again, declare the Camera under another Tenant.",
+        ));
+    }
     if tenant.spec.suspend {
         return Err(Verdict::no(
             "Suspended",
@@ -146,6 +152,18 @@ fn retention_policy<'a>(
         ));
     };
     match observed.retention_policies.iter().find(|p| p.name_any() == *name) {
+        // What recorders were told of it goes on; nothing new, as its unused keys are destroyed for good.
+        Some(policy)
+            if policy.metadata.deletion_timestamp.is_some()
+                && !is_recorded_under(observed, camera, policy) =>
+        {
+            Err(Verdict::no(
+                "NoRetentionPolicy",
+                format!(
+                    "The RetentionPolicy {name} is deleted and only waits for its footage: name another."
+                ),
+            ))
+        }
         Some(policy) if identity::is_among(&observed.duplicates, &**policy) => Err(Verdict::no(
             "NoRetentionPolicy",
             format!(
@@ -160,6 +178,14 @@ fn retention_policy<'a>(
             ),
         )),
     }
+}
+
+/// Whether the recorder was told to record the camera under this policy.
+fn is_recorded_under(observed: &Observed, camera: &Camera, policy: &RetentionPolicy) -> bool {
+    let told = identity::of(camera)
+        .and_then(|id| CameraId::parse(id).ok())
+        .and_then(|id| observed.current.as_ref()?.cameras.get(&id));
+    told.is_some_and(|told| identity::of(policy) == Some(told.retention_policy.as_str()))
 }
 
 fn sharing_policy<'a>(

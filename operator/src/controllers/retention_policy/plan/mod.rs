@@ -7,7 +7,7 @@ mod tests;
 use std::time::Duration;
 
 use camerafleet_crds::RetentionPolicy;
-use camerafleet_footage::retention::due_at;
+use camerafleet_footage::retention::{Terms, due_at};
 use jiff::Timestamp;
 
 pub use shred::{Shredding, shredding};
@@ -47,21 +47,23 @@ pub fn plan(
         (_, Err(error)) => Err(vault::verdict(error)),
         (Ok(store), Ok(target)) => Ok(resources::resources(policy, observed, store, target, args)?),
     };
-    let keep_for = policy.spec.keep_for;
+    let terms = terms(policy);
     let shredding = match &observed.keys {
         Ok(keys) => {
             let newest = observed.newest.as_ref().ok();
-            shredding(&observed.policy_id, keep_for, &observed.standing, keys, newest, &observed.used, now)
+            shredding(&observed.policy_id, terms, &observed.standing, keys, newest, &observed.used, now)
         }
         Err(_) => Shredding::unknown(&observed.standing),
     };
     let works = resources.is_ok() && observed.keys.is_ok() && observed.newest.is_ok();
     let next = match &observed.keys {
-        Ok(keys) => keys.keys().map(|epoch| due_at(epoch.end(), keep_for)).filter(|due| *due > now).min(),
+        Ok(keys) => {
+            keys.keys().map(|epoch| due_at(epoch.end(), terms.keep_for)).filter(|due| *due > now).min()
+        }
         Err(_) => None,
     };
     let next = next.into_iter().chain(shredding.next).min();
-    let release = policy.metadata.deletion_timestamp.is_some()
+    let release = terms.retired
         && observed.keys.as_ref().is_ok_and(|keys| keys.is_empty())
         && observed.segments_left == Some(Ok(false))
         && !lists_our_keys(observed);
@@ -73,6 +75,11 @@ pub fn plan(
         LOOK_AGAIN_SOON
     };
     Ok(Plan { resources, shredding, release, look_again })
+}
+
+/// What the policy says of its footage.
+pub fn terms(policy: &RetentionPolicy) -> Terms {
+    Terms { keep_for: policy.spec.keep_for, retired: policy.metadata.deletion_timestamp.is_some() }
 }
 
 /// A recorder still works under this policy: keys of it are about to be made.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use camerafleet_crds::{DestroyIntent, Span};
+use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
     ids::PolicyId,
     layout::Epoch,
-    retention::{EpochUse, Shred, due_at, shred},
+    retention::{EpochUse, Shred, Terms, due_at, shred},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -41,10 +41,10 @@ impl Shredding {
     }
 }
 
-/// Decides. `newest` has the oldest epochs whose end is past its date; none if the store did not say.
+/// Decides. `newest` has the oldest epochs that may be due; none if the store did not say.
 pub fn shredding(
     policy: &PolicyId,
-    keep_for: Span,
+    terms: Terms,
     recorded: &[DestroyIntent],
     keys: &BTreeMap<Epoch, String>,
     newest: Option<&BTreeMap<Epoch, Option<Timestamp>>>,
@@ -54,13 +54,13 @@ pub fn shredding(
     let mut plan = Shredding { oldest_key: keys.keys().map(Epoch::start).min(), ..Shredding::default() };
     let by_name: BTreeMap<&str, &Epoch> = keys.iter().map(|(epoch, name)| (name.as_str(), epoch)).collect();
     let decide = |epoch: &Epoch| {
-        let past = due_at(epoch.end(), keep_for);
-        if now < past {
+        let past = due_at(epoch.end(), terms.keep_for);
+        if now < past && !terms.retired {
             return Some(Shred::Wait(past));
         }
         // Not looked at, or the store did not say: nothing is known of it.
         let newest = newest?.get(epoch)?;
-        Some(shred(policy, epoch, used, *newest, keep_for, now))
+        Some(shred(policy, epoch, used, *newest, terms, now))
     };
     for intent in recorded {
         match by_name.get(intent.key.as_str()).map(|epoch| decide(epoch)) {

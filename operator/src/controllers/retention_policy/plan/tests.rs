@@ -57,11 +57,15 @@ fn keys(minutes: impl IntoIterator<Item = i64>) -> BTreeMap<Epoch, String> {
     minutes.into_iter().map(|n| (minute(n), key(n))).collect()
 }
 
+fn in_force(minutes: u64) -> Terms {
+    Terms { keep_for: Span::minutes(minutes), retired: false }
+}
+
 /// With a time to keep of three minutes, and nothing stored in the epochs named.
 fn decide(recorded: &[DestroyIntent], minutes: &[i64], used: &EpochUse, now: i64) -> Shredding {
     let keys = keys(minutes.iter().copied());
     let newest = keys.keys().map(|epoch| (*epoch, None)).collect();
-    shredding(&id(), Span::minutes(3), recorded, &keys, Some(&newest), used, at(now))
+    shredding(&id(), in_force(3), recorded, &keys, Some(&newest), used, at(now))
 }
 
 #[test]
@@ -86,12 +90,24 @@ fn a_key_goes_step_by_step() {
     assert_eq!(plan.oldest_key, Some(minute(1).start()));
 }
 
+/// Of a policy that is deleted: what was made ahead goes first, and what footage needs stays for its date.
+#[test]
+fn a_retired_policy_does_not_wait_for_keys_that_were_never_used() {
+    let keys = keys([0, 1, 2]);
+    let newest = keys.keys().map(|epoch| (*epoch, (*epoch == minute(0)).then(|| at(30)))).collect();
+    let retired = Terms { retired: true, ..in_force(3) };
+    let plan = shredding(&id(), retired, &[], &keys, Some(&newest), &nobody(), at(40));
+    assert_eq!(plan.new.iter().map(|i| &i.key).collect::<Vec<_>>(), [&key(1), &key(2)]);
+    assert_eq!(plan.next, Some(at(240)));
+    let later = shredding(&id(), retired, &[], &keys, Some(&newest), &nobody(), at(240));
+    assert_eq!(later.new.len(), 3);
+}
+
 #[test]
 fn a_key_that_is_no_longer_due_is_taken_back() {
     let keys = keys([0]);
     let newest = BTreeMap::from([(minute(0), None)]);
-    let longer =
-        shredding(&id(), Span::hours(1), &[intent(0, true)], &keys, Some(&newest), &nobody(), at(240));
+    let longer = shredding(&id(), in_force(60), &[intent(0, true)], &keys, Some(&newest), &nobody(), at(240));
     assert_eq!((longer.withdraw, longer.standing.len()), (vec![intent(0, true)], 0));
     let listed = EpochUse { listed: BTreeSet::from([key(0)]), ..nobody() };
     assert_eq!(decide(&[intent(0, true)], &[0], &listed, 240).withdraw.len(), 1);
@@ -100,7 +116,7 @@ fn a_key_that_is_no_longer_due_is_taken_back() {
 #[test]
 fn where_the_store_or_vault_does_not_say_nothing_is_done() {
     let recorded = [intent(0, false), intent(1, true)];
-    let plan = shredding(&id(), Span::minutes(3), &recorded, &keys([0, 1, 2]), None, &nobody(), at(9_999));
+    let plan = shredding(&id(), in_force(3), &recorded, &keys([0, 1, 2]), None, &nobody(), at(9_999));
     assert_eq!((plan.new.len(), plan.allow.len(), plan.withdraw.len(), plan.gone.len()), (0, 0, 0, 0));
     assert_eq!(plan.standing, recorded);
     assert_eq!(Shredding::unknown(&recorded).standing, recorded);
