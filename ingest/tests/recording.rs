@@ -48,6 +48,7 @@ fn what_cameras_send_is_stored_sealed_and_whole() {
         let stream = camera.stream.as_ref().unwrap();
         assert_eq!((stream.width, stream.height), (640, 360));
         assert_eq!(camera.oldest_pending_epoch.as_deref(), Some(shard.epoch.name.as_str()));
+        assert_eq!(camera.pending_epochs, Some([shard.epoch.name.clone()].into()));
         assert_eq!(camera.message, "Recording.");
     }
     let metrics = shard.get("/metrics").1;

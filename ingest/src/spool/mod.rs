@@ -10,7 +10,7 @@ mod file;
 pub mod upload;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -231,13 +231,12 @@ impl Spool {
         self.lock().pending.is_empty()
     }
 
-    /// The cameras that have something pending, each with its oldest epoch key.
-    pub fn pending(&self) -> BTreeMap<CameraId, Option<EpochKey>> {
+    /// The cameras that have something pending, each with the epoch keys of it.
+    pub fn pending(&self) -> BTreeMap<CameraId, BTreeSet<EpochKey>> {
         let state = self.lock();
-        let mut cameras = BTreeMap::<CameraId, Option<EpochKey>>::new();
+        let mut cameras = BTreeMap::<CameraId, BTreeSet<EpochKey>>::new();
         for entry in state.pending.values() {
-            let oldest = cameras.entry(entry.meta.camera.clone()).or_default();
-            *oldest = [oldest.take(), entry.meta.epoch.clone()].into_iter().flatten().min();
+            cameras.entry(entry.meta.camera.clone()).or_default().extend(entry.meta.epoch.clone());
         }
         cameras
     }
