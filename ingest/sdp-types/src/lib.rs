@@ -91,7 +91,19 @@ impl Session {
                 _ => {}
             }
         }
+        session.without_back_channels();
         if session.medias.is_empty() { Err(ParserError::NoMedia) } else { Ok(session) }
+    }
+}
+
+impl Session {
+    /// Leaves out sound that the camera wants to be sent (ONVIF Streaming Specification, 5.3): it is marked `sendonly`, as
+    /// from the client. Some cameras mark all that they send so, as from themselves; then it says nothing.
+    fn without_back_channels(&mut self) {
+        let sent_by_us = |medium: &Media| medium.attributes.iter().any(|a| a.attribute == "sendonly");
+        if !self.medias.iter().any(|medium| medium.media == "video" && sent_by_us(medium)) {
+            self.medias.retain(|medium| medium.media != "audio" || !sent_by_us(medium));
+        }
     }
 }
 
@@ -135,14 +147,19 @@ mod tests {
         assert_eq!(session.attributes, [attribute("control", Some("*"))]);
         let [video, audio] = &session.medias[..] else { panic!("two media") };
         assert_eq!((&*video.media, &*video.proto, &*video.fmt), ("video", "RTP/AVP", "96 97"));
-        assert_eq!(video.attributes, [attribute("rtpmap", Some("96 H264/90000")), attribute("recvonly", None)]);
+        assert_eq!(
+            video.attributes,
+            [attribute("rtpmap", Some("96 H264/90000")), attribute("recvonly", None)]
+        );
         assert_eq!(audio.attributes, [attribute("control", Some("b:c"))]);
     }
 
     #[test]
     fn lines_that_nobody_needs_cannot_be_wrong() {
         let medium = "m=video 0 RTP/AVP 96\n";
-        for text in ["o=- 1.5 -1 IN \n", "c=IN \n", "t=x\n", "b=AS:\n", "v=7\n", "v=0\nv=0\n", "\n\n", "a\n=\n"] {
+        for text in
+            ["o=- 1.5 -1 IN \n", "c=IN \n", "t=x\n", "b=AS:\n", "v=7\n", "v=0\nv=0\n", "\n\n", "a\n=\n"]
+        {
             let read = Session::parse(format!("{text}{medium}").as_bytes()).unwrap();
             assert_eq!(read.medias.len(), 1, "{text:?}");
         }
@@ -162,8 +179,22 @@ mod tests {
     }
 
     #[test]
+    fn sound_that_the_camera_wants_to_be_sent_is_left_out() {
+        let media = |video: &str, audio: &str| {
+            let text = format!("m=video 0 RTP/AVP 96\n{video}m=audio 0 RTP/AVP 0\n{audio}");
+            Session::parse(text.as_bytes()).unwrap().medias.len()
+        };
+        let sent = "a=sendonly\n";
+        assert_eq!(
+            [media("", ""), media("", "a=recvonly\n"), media("", sent), media(sent, sent)],
+            [2, 2, 1, 2]
+        );
+    }
+
+    #[test]
     fn what_is_kept_has_a_bound() {
-        let text = ["a=x\n".repeat(1_000), "m=video 0 RTP/AVP 96\n".repeat(1_000), "a=y\n".repeat(9)].concat();
+        let text =
+            ["a=x\n".repeat(1_000), "m=video 0 RTP/AVP 96\n".repeat(1_000), "a=y\n".repeat(9)].concat();
         let read = Session::parse(text.as_bytes()).unwrap();
         assert_eq!((read.attributes.len(), read.medias.len()), (MOST_ATTRIBUTES, MOST_MEDIA));
         assert!(read.medias.iter().all(|medium| medium.attributes.is_empty()), "none gets another's");

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     config::diff::CameraSpec,
-    mux::{AudioTrack, VideoTrack, nal},
+    mux::{AudioTrack, VideoTrack, init, nal},
     segment::{Access, AudioFrame, VideoFrame},
 };
 
@@ -51,7 +51,7 @@ pub struct Camera {
     demuxed: Demuxed,
     video: usize,
     codec: Codec,
-    audio: Option<AudioTrack>,
+    audio: Option<(AudioTrack, &'static str)>,
     track: Option<Arc<VideoTrack>>,
     playing_since: Instant,
     /// The last thing that came was a [`Item::BadPacket`].
@@ -117,7 +117,7 @@ pub async fn connect(
     let (video, codec) = codecs().next().ok_or(Failure::UnsupportedCodec)?;
     // Not granted: never set up, so that the camera does not even send it.
     let audio = if spec.camera.audio {
-        streams.iter().enumerate().find_map(|(i, stream)| Some((i, aac(stream)?)))
+        streams.iter().enumerate().find_map(|(i, stream)| Some((i, sound(stream)?)))
     } else {
         None
     };
@@ -207,14 +207,19 @@ fn log(spec: &CameraSpec, failure: Failure, status: Option<u16>, text: &str) {
     tracing::info!(camera = %spec.id, name = spec.camera.name, reason = failure.word(), status, error, "session failed");
 }
 
-/// AAC is the only sound that MP4 takes as it comes.
-fn aac(stream: &Stream) -> Option<AudioTrack> {
+/// The sound that MP4 takes as it comes, and its name. G.711's sample entries are QuickTime's.
+fn sound(stream: &Stream) -> Option<(AudioTrack, &'static str)> {
     if stream.media() != "audio" {
         return None;
     }
     let Some(ParametersRef::Audio(parameters)) = stream.parameters() else { return None };
-    let sample_entry = parameters.mp4_sample_entry().build().ok()?;
-    Some(AudioTrack { sample_entry, clock_rate: parameters.clock_rate() })
+    let clock_rate = parameters.clock_rate();
+    let (sample_entry, name) = match stream.encoding_name() {
+        "pcmu" => (init::g711(b"ulaw", parameters.channels().get(), clock_rate), "PCMU"),
+        "pcma" => (init::g711(b"alaw", parameters.channels().get(), clock_rate), "PCMA"),
+        _ => (parameters.mp4_sample_entry().build().ok()?, "AAC"),
+    };
+    Some((AudioTrack { sample_entry, clock_rate }, name))
 }
 
 impl Camera {
@@ -225,7 +230,7 @@ impl Camera {
 
     /// The sound's track, where it is recorded.
     pub fn audio(&self) -> Option<&AudioTrack> {
-        self.audio.as_ref()
+        self.audio.as_ref().map(|(track, _)| track)
     }
 
     /// Since PLAY was answered.
@@ -250,7 +255,7 @@ impl Camera {
             codec: self.codec.name().into(),
             width: track.width.into(),
             height: track.height.into(),
-            audio: if self.audio.is_some() { "AAC".into() } else { String::new() },
+            audio: self.audio.as_ref().map_or("", |(_, name)| name).into(),
         })
     }
 

@@ -183,7 +183,7 @@ impl Task {
             Err(failure) => return (End::Failed(failure), Duration::ZERO),
         };
         if spec.camera.audio && camera.audio().is_none() {
-            tracing::warn!(camera = %spec.id, "sound is granted, but the camera offers none that can be recorded (AAC)");
+            tracing::warn!(camera = %spec.id, "sound is granted, but the camera offers none that can be recorded (AAC, G.711)");
         }
         self.recorder.begin_session(camera.audio().cloned());
         let mut first: Option<Instant> = None;

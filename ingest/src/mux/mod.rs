@@ -2,7 +2,7 @@
 //! `moof` + `mdat` about once a second), so that memory holds one fragment and not one segment.
 
 mod fragment;
-mod init;
+pub mod init;
 pub mod nal;
 mod video;
 
@@ -43,7 +43,7 @@ pub struct AudioSample {
     pub pts: i64,
     /// Length in the audio's clock rate.
     pub length: u32,
-    /// Raw AAC.
+    /// AAC without a header, or G.711.
     pub data: Bytes,
 }
 
