@@ -27,7 +27,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, TenantId},
     layout::{Epoch, SegmentName, camera_key_name, epoch_key_name},
-    seal::{SealedHeader, Secret32, SegmentExpectation, SegmentIdentity, open},
+    seal::{OpenedSegment, SealedHeader, Secret32, SegmentExpectation, SegmentIdentity, open},
     shard::{CameraState, ShardStatus},
 };
 use serde_json::{Value, json};
@@ -200,10 +200,27 @@ impl Shard {
 
     /// Opens a stored segment with the private keys.
     pub fn unseal(&self, name: &SegmentName, sealed: &[u8]) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
-        let wanted = SealedHeader::parse(sealed).unwrap();
-        let (camera_key, _) = wanted.wrapped_window_key();
-        let (_, key) = self.camera_keys.iter().find(|(_, key)| key.name == camera_key).unwrap();
-        unseal(name, sealed, key, &self.epoch)
+        unseal(name, sealed, self.camera_key(sealed), &self.epoch)
+    }
+
+    /// Opens what there is of a segment, and says whether it has its end.
+    pub fn unseal_what_there_is(&self, name: &SegmentName, sealed: &[u8]) -> (Vec<u8>, bool) {
+        let mut opened = opened(name, sealed, self.camera_key(sealed), &self.epoch);
+        opened.identity().check_name(name).unwrap();
+        let mut media = Vec::new();
+        match opened.read_to_end(&mut media) {
+            Ok(_) => (media, true),
+            Err(error) => {
+                assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "cut off, nothing else: {error}");
+                (media, false)
+            }
+        }
+    }
+
+    fn camera_key(&self, sealed: &[u8]) -> &Key {
+        let header = SealedHeader::parse(sealed).unwrap();
+        let (name, _) = header.wrapped_window_key();
+        &self.camera_keys.iter().find(|(_, key)| key.name == name).unwrap().1
     }
 }
 
@@ -214,14 +231,23 @@ pub fn unseal(
     camera_key: &Key,
     epoch_key: &Key,
 ) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
+    let mut opened = opened(name, sealed, camera_key, epoch_key);
+    let mut media = Vec::new();
+    opened.read_to_end(&mut media).unwrap();
+    (opened.identity().clone(), opened.digest().unwrap(), media)
+}
+
+fn opened<'a>(
+    name: &SegmentName,
+    sealed: &'a [u8],
+    camera_key: &Key,
+    epoch_key: &Key,
+) -> OpenedSegment<&'a [u8]> {
     let header = SealedHeader::parse(sealed).unwrap();
     let (camera_key_name, window) = header.wrapped_window_key();
     let (epoch_key_name, share) = header.wrapped_epoch_share();
     assert_eq!((camera_key_name, epoch_key_name), (&*camera_key.name, &*epoch_key.name));
     let tenant = TenantId::parse(TENANT).unwrap();
     let expected = SegmentExpectation { tenant, camera: name.camera.clone(), stream_key: None };
-    let mut opened = open(sealed, &expected, camera_key.unwrap(window), epoch_key.unwrap(share)).unwrap();
-    let mut media = Vec::new();
-    opened.read_to_end(&mut media).unwrap();
-    (opened.identity().clone(), opened.digest().unwrap(), media)
+    open(sealed, &expected, camera_key.unwrap(window), epoch_key.unwrap(share)).unwrap()
 }
