@@ -167,6 +167,15 @@ impl Spool {
             state.pending.values().next().map_or(0, |entry| (now_ms - entry.meta.finished_ms) / 1_000);
         self.metrics.spool_oldest_age.set(oldest.max(0));
         self.metrics.spool_pending.set(i64::try_from(state.pending.len()).unwrap_or(i64::MAX));
+        let mut cameras = BTreeMap::<&CameraId, u64>::new();
+        for Entry { meta, .. } in state.pending.values() {
+            *cameras.entry(&meta.camera).or_default() += meta.bytes;
+        }
+        self.metrics.camera_spool_bytes.reset();
+        for (camera, bytes) in cameras {
+            let gauge = self.metrics.camera_spool_bytes.with_label_values(&[camera.as_str()]);
+            gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
         self.metrics.spool_bytes.set(i64::try_from(state.used).unwrap_or(i64::MAX));
     }
 
