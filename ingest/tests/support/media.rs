@@ -4,6 +4,7 @@
 
 use std::{path::Path, process::Command};
 
+use mp4_atom::{Any, Decode};
 use serde_json::Value;
 
 pub struct Media {
@@ -13,32 +14,20 @@ pub struct Media {
 }
 
 pub fn probe(path: &Path) -> Media {
-    let (media, complaints) = look(path);
-    assert_eq!(complaints, "");
-    media
-}
-
-/// Of a file that has no end.
-pub fn probe_cut_off(path: &Path) -> Media {
-    look(path).0
-}
-
-fn look(path: &Path) -> (Media, String) {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-of", "json", "-show_streams", "-show_format", "-show_packets"])
         .arg(path)
         .output()
         .expect("ffprobe is installed");
-    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{complaints}");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.is_empty(), "{complaints}");
     let mut json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let list = |value: Value| value.as_array().cloned().unwrap_or_default();
-    let media = Media {
+    Media {
         duration: json["format"]["duration"].as_str().map_or(0.0, |text| text.parse().unwrap()),
         streams: list(json["streams"].take()),
         packets: list(json["packets"].take()),
-    };
-    (media, complaints)
+    }
 }
 
 impl Media {
@@ -51,17 +40,22 @@ impl Media {
         let packets = self.packets.iter().filter(|packet| packet["codec_type"] == kind);
         packets.map(|packet| packet[field].as_str().unwrap_or("NaN").parse().unwrap()).collect()
     }
+}
 
-    /// The sum of a track's samples, seconds: its length as MP4 has it.
-    pub fn length(&self, kind: &str) -> f64 {
-        self.times(kind, "duration_time").iter().sum()
+/// The length of the picture as the boxes have it, ms: the sum of its samples' durations. (ffprobe tells those that the
+/// codec's own parameters ask for.) What is cut off does not count.
+pub fn length_ms(path: &Path) -> f64 {
+    let bytes = std::fs::read(path).unwrap();
+    let mut rest = &bytes[..];
+    let mut ticks = 0;
+    while let Ok(Any::Moof(_) | Any::Ftyp(_) | Any::Moov(_) | Any::Mdat(_)) = Any::decode(&mut &*rest) {
+        if let Ok(Any::Moof(moof)) = Any::decode(&mut rest) {
+            let picture = moof.traf.iter().filter(|traf| traf.tfhd.track_id == 1);
+            let samples = picture.flat_map(|traf| &traf.trun).flat_map(|trun| trun.samples.iter());
+            ticks += samples.map(|sample| u64::from(sample.duration.unwrap())).sum::<u64>();
+        }
     }
-
-    /// The end of the picture, seconds.
-    pub fn video_end(&self) -> f64 {
-        let ends = self.times("video", "pts_time").into_iter().zip(self.times("video", "duration_time"));
-        ends.map(|(at, length)| at + length).fold(0.0, f64::max)
-    }
+    ticks as f64 / 90.0
 }
 
 /// Decodes all of it, with the times that it has and not at a rate; what ffmpeg complains of.

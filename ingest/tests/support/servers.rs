@@ -82,9 +82,10 @@ const FILM: &str = "90";
 
 /// A film of the given encoding. It is made once and kept: what is encoded while it is recorded stutters on a busy
 /// machine, and then the recording rightly does, too.
-fn film(encode: &[String]) -> PathBuf {
+pub fn film<S: AsRef<str>>(encode: &[S]) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let encode: Vec<&str> = encode.iter().map(AsRef::as_ref).collect();
     let name: String = encode.concat().chars().filter(char::is_ascii_alphanumeric).collect();
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let film = directory.join(format!("film-{FILM}-{name}.mkv"));
