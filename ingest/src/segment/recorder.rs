@@ -14,6 +14,7 @@ use super::{
     timeline::{Timeline, Verdict, WallClock},
 };
 use crate::{
+    camera::limits::Limits,
     config::diff::{self, CameraSpec, Change},
     metrics::Metrics,
     mux::{AudioSample, AudioTrack, Fragment, Muxer, VIDEO_TIMESCALE, VideoSample, VideoTrack},
@@ -35,6 +36,8 @@ pub struct Context {
     pub board: Arc<Board>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What cameras may take.
+    pub limits: Limits,
 }
 
 /// One camera's recorder, over all of its sessions.
@@ -79,6 +82,8 @@ struct Placed {
 struct Open {
     muxer: Muxer,
     zero: i64,
+    /// Of media, without sound.
+    bytes: u64,
     track: Arc<VideoTrack>,
     /// Frames that refer to before the segment can only follow its first one.
     first_group: bool,
@@ -184,6 +189,7 @@ impl Recorder {
                 .open
                 .as_ref()
                 .map(|open| u64::try_from(us(placed.pts - open.zero) / 1_000).unwrap_or(0)),
+            open_bytes: self.open.as_ref().map_or(0, |open| open.bytes),
             target_ms: self.spec.camera.segment_duration_ms,
             sync: placed.frame.access == Access::Start,
             verdict: placed.verdict,
@@ -206,7 +212,7 @@ impl Recorder {
                 Ok(false)
             }
             Step::Begin(cut) => {
-                if let Some(cut @ (Cut::Length | Cut::Policy)) = cut
+                if let Some(cut @ (Cut::Length | Cut::Size | Cut::Policy)) = cut
                     && may_hold
                     && self.session.audio.as_ref().is_some_and(|(_, sound)| sound.is_behind(us(placed.pts)))
                 {
@@ -224,7 +230,7 @@ impl Recorder {
     async fn begin(&mut self, placed: Placed, cut: Option<Cut>) -> Result<(), RecordError> {
         let mut early = Vec::new();
         if let Some(cut) = cut {
-            let seamless = matches!(cut, Cut::Length | Cut::Policy | Cut::Parameters);
+            let seamless = matches!(cut, Cut::Length | Cut::Size | Cut::Policy | Cut::Parameters);
             if !seamless {
                 self.gap(cut);
             }
@@ -259,8 +265,13 @@ impl Recorder {
         let mut muxer =
             Muxer::new(VideoTrack::clone(&placed.frame.track), audio, now.as_second(), Some(self.typical));
         early.into_iter().for_each(|sample| muxer.audio(sample));
-        self.open =
-            Some(Open { muxer, zero: placed.pts, track: placed.frame.track.clone(), first_group: true });
+        self.open = Some(Open {
+            muxer,
+            zero: placed.pts,
+            bytes: 0,
+            track: placed.frame.track.clone(),
+            first_group: true,
+        });
         self.append(placed).await?;
         Ok(())
     }
@@ -279,6 +290,7 @@ impl Recorder {
         let labels = &[self.spec.id.as_str(), "video"];
         self.context.metrics.frames.with_label_values(labels).inc();
         self.context.metrics.bytes.with_label_values(labels).inc_by(frame.data.len() as u64);
+        open.bytes += frame.data.len() as u64;
         self.session.wall.frame(frame.at_us, us(pts));
         let sample = VideoSample { pts, sync: frame.access == Access::Start, data: frame.data };
         let fragment = open.muxer.video(sample).map_err(SealingError::from)?;
@@ -289,7 +301,9 @@ impl Recorder {
 
     async fn write(&mut self, fragment: Option<Fragment>) -> Result<(), RecordError> {
         let Some(fragment) = fragment else { return Ok(()) };
-        let written = self.sealing(move |sealer| sealer.fragment(&fragment)).await;
+        let end = self.open.as_ref().map_or(0, |open| us(open.muxer.video_end()));
+        let so_far = self.session.wall.so_far(end);
+        let written = self.sealing(move |sealer| sealer.fragment(&fragment, so_far)).await;
         if written.is_err() {
             self.open = None;
             self.context.board.open(&self.spec.id, None);
@@ -304,15 +318,22 @@ impl Recorder {
             self.session.wall.restart();
             return Ok(Vec::new());
         };
-        let rest = open.muxer.finish(next_pts.map(|pts| pts - open.zero)).map_err(SealingError::from)?;
+        let mut place = None;
+        let rest = open.muxer.finish(next_pts.map(|pts| pts - open.zero), |end, last| {
+            let (placed, length_us) = self.session.wall.finish(us(end), us(last), continues);
+            place = Some(placed);
+            length_us * i64::from(VIDEO_TIMESCALE) / 1_000_000
+        });
+        let rest = rest.map_err(SealingError::from)?;
         self.typical = open.muxer.typical();
-        let place = self.session.wall.finish(us(open.muxer.video_end()), continues);
         let id = self.spec.id.clone();
         let finished = self
             .sealing(move |sealer| {
-                if let Some(fragment) = rest {
-                    sealer.fragment(&fragment)?;
-                }
+                // A segment is begun with a frame, so that there is one to finish it with.
+                let (Some(fragment), Some(place)) = (rest, place) else {
+                    return Ok((None, sealer.recorder()));
+                };
+                sealer.fragment(&fragment, place)?;
                 let finished = sealer.finish(place, Timestamp::now())?;
                 Ok((finished, sealer.recorder()))
             })

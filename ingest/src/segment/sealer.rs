@@ -1,10 +1,10 @@
 //! A camera's recorder stream and its open file: the blocking side of recording.
 
-use std::{io, io::Write, sync::Arc};
+use std::{collections::VecDeque, io, io::Write, sync::Arc};
 
 use camerafleet_footage::{
     ids::PolicyId,
-    layout::{Epoch, MAX_SEGMENT_DURATION_MS, Tracks},
+    layout::{Epoch, Hour, MAX_SEGMENT_DURATION_MS, SegmentName, Tracks},
     seal::{FinishedSegment, GapReason, PublicKey, RecorderStream, SealError, SegmentPolicy, SegmentWriter},
     shard::{EpochKeyConfig, PublicKeyConfig, Recorder},
 };
@@ -14,7 +14,7 @@ use super::timeline::Placed;
 use crate::{
     config::diff::CameraSpec,
     mux::Fragment,
-    spool::{EpochKey, GivenUp, Kind, Meta, Spool, SpoolFile},
+    spool::{EpochKey, GivenUp, Journal, Kind, Meta, Spool, SpoolFile},
 };
 
 /// Why a segment could not be begun, continued or finished.
@@ -99,8 +99,23 @@ pub struct Sealer {
     spec: Arc<CameraSpec>,
     spool: Arc<Spool>,
     stream: RecorderStream,
-    open: Option<(SegmentWriter<SpoolFile>, EpochKey)>,
+    open: Option<Open>,
 }
+
+struct Open {
+    writer: SegmentWriter<SpoolFile>,
+    epoch: EpochKey,
+    /// Its name, but for its place in time.
+    name: SegmentName,
+    journal: Journal,
+    /// Bytes of media written so far.
+    written: u64,
+    /// Where fragments end that are not whole on disk yet, and the place in time up to there.
+    ends: VecDeque<(u64, Placed)>,
+}
+
+/// age seals in chunks of this many bytes, and writes one when the next has begun.
+const CHUNK: u64 = 64 << 10;
 
 impl Sealer {
     /// A new stream.
@@ -130,22 +145,43 @@ impl Sealer {
         self.abandon();
         let parsed = policy.parsed()?;
         let file = self.spool.create(&self.spec.id)?;
+        let journal = file.journal();
         let writer = self.stream.open(&parsed, at, gap, tracks, file)?;
         let epoch = EpochKey { start: policy.epoch.start, name: policy.epoch.key.name.clone() };
-        self.open = Some((writer, epoch));
+        let name = SegmentName {
+            tenant: self.spec.tenant.clone(),
+            policy: parsed.retention_policy.clone(),
+            epoch: parsed.epoch,
+            camera: self.spec.id.clone(),
+            hour: Hour::containing(writer.opened_at()),
+            start_ms: 0,
+            duration_ms: 0,
+            stream: self.stream.id().clone(),
+            sequence: writer.sequence(),
+            tracks,
+        };
+        self.open = Some(Open { writer, epoch, name, journal, written: 0, ends: VecDeque::new() });
         Ok(())
     }
 
-    /// Adds a fragment.
-    pub fn fragment(&mut self, fragment: &Fragment) -> Result<(), SealingError> {
-        let Some((writer, _)) = &mut self.open else { return Ok(()) };
+    /// Adds a fragment, with which the segment has come to `so_far`.
+    pub fn fragment(&mut self, fragment: &Fragment, so_far: Placed) -> Result<(), SealingError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
         let mut parts =
             std::iter::once(&fragment.head[..]).chain(fragment.payload.iter().map(|data| &data[..]));
-        let written = parts.try_for_each(|part| writer.write_all(part));
+        let written = parts.try_for_each(|part| open.writer.write_all(part));
         if written.is_err() {
             self.abandon();
+            return Ok(written?);
         }
-        Ok(written?)
+        open.written += fragment.len() as u64;
+        open.ends.push_back((open.written, so_far));
+        // What would be lost by a kill is no more than one chunk and what was not handed on yet. That it cannot be noted
+        // is no reason not to record.
+        if let Err(error) = open.note(&self.spec) {
+            tracing::warn!(camera = %self.spec.id, %error, "the journal of an open segment cannot be written");
+        }
+        Ok(())
     }
 
     /// Ends the segment; it waits for the store from now on. None if none is open.
@@ -154,7 +190,7 @@ impl Sealer {
         placed: Placed,
         now: Timestamp,
     ) -> Result<Option<FinishedSegment>, SealingError> {
-        let Some((writer, epoch)) = self.open.take() else { return Ok(None) };
+        let Some(Open { writer, epoch, .. }) = self.open.take() else { return Ok(None) };
         let duration = placed.duration_ms.min(MAX_SEGMENT_DURATION_MS);
         let (finished, file) = self.stream.finish(writer, placed.start_ms, duration)?;
         let key = finished.name.key(&self.spec.prefix);
@@ -200,6 +236,27 @@ impl Sealer {
         let mut file = self.spool.create(&self.spec.id)?;
         file.write_all(&record.to_json())?;
         commit(&self.spool, &self.spec, file, Kind::LossRecord, record.key(&self.spec.prefix), None, now)
+    }
+}
+
+impl Open {
+    /// Notes how much of the file is whole.
+    fn note(&mut self, spec: &CameraSpec) -> io::Result<()> {
+        let whole = self.written.saturating_sub(1) / CHUNK * CHUNK;
+        let count = self.ends.iter().take_while(|(end, _)| *end <= whole).count();
+        let Some((_, placed)) = self.ends.drain(..count).next_back() else { return Ok(()) };
+        let name =
+            SegmentName { start_ms: placed.start_ms, duration_ms: placed.duration_ms, ..self.name.clone() };
+        let finished_ms = placed.start_ms + i64::try_from(placed.duration_ms).unwrap_or(0);
+        self.journal.note(&Meta {
+            kind: Kind::Segment,
+            key: name.key(&spec.prefix),
+            camera: spec.id.clone(),
+            epoch: Some(self.epoch.clone()),
+            finished_ms,
+            bytes: self.journal.bytes(),
+            segment: None,
+        })
     }
 }
 
@@ -273,8 +330,8 @@ mod tests {
         for i in 0..3 {
             sealer.open(&policy, now, None, Tracks::Video).unwrap();
             let fragment = Fragment { head: vec![0; 90_000], payload: Vec::new() };
-            sealer.fragment(&fragment).unwrap();
             let placed = Placed { start_ms: i * 1_000, duration_ms: 1_000 };
+            sealer.fragment(&fragment, placed).unwrap();
             let finished = sealer.finish(placed, now).unwrap().unwrap();
             first.get_or_insert(finished);
         }

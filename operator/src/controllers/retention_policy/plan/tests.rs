@@ -139,6 +139,19 @@ fn a_silent_recorder_keeps_a_key_until_its_spool_gives_up() {
 }
 
 #[test]
+fn another_policys_footage_that_waits_keeps_only_its_own_keys() {
+    let recording = |policy: &PolicyId| {
+        let exactly = BTreeSet::from([(policy.clone(), minute(0))]);
+        let recorders = vec![Recorder::Pending { exactly, oldest: Vec::new() }];
+        EpochUse { recorders, max_age: Span::days(7), ..nobody() }
+    };
+    let other = PolicyId::parse("p-other").unwrap();
+    assert_eq!(decide(&[], &[0], &recording(&other), 360).new.len(), 1);
+    let plan = decide(&[], &[0], &recording(&id()), 9_999);
+    assert!(plan.new.is_empty() && plan.waits_for_recorders);
+}
+
+#[test]
 fn intents_are_bounded_oldest_first() {
     let minutes: Vec<i64> = (-300..-10).collect();
     let plan = decide(&[], &minutes, &nobody(), 0);
