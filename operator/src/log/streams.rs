@@ -120,6 +120,7 @@ mod tests {
                 recorder,
                 stored: StoreState::Stored,
                 oldest_pending_epoch: None,
+                pending_epochs: None,
             };
             (CameraId::parse(*camera).unwrap(), status)
         };
@@ -129,6 +130,7 @@ mod tests {
             draining: false,
             spool_bytes: 0,
             cameras: streams.iter().map(camera).collect(),
+            other_pending_epochs: Default::default(),
         };
         BTreeMap::from([("uid-1".to_owned(), Arc::new(status))])
     }

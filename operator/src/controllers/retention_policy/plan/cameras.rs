@@ -92,7 +92,10 @@ mod tests {
     fn decide(keys: &CameraKeys, recorded: &[DestroyIntent], recorders: usize, now: i64) -> Shredding {
         let used = EpochUse {
             listed: BTreeSet::new(),
-            recorders: vec![Recorder::Pending(Vec::new()); recorders],
+            recorders: vec![
+                Recorder::Pending { exactly: Default::default(), oldest: Default::default() };
+                recorders
+            ],
             max_age: Span::minutes(5),
         };
         let mut plan = Shredding::default();
