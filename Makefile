@@ -2,8 +2,11 @@
 CARGO ?= cargo
 CLUSTER ?= embedded
 E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
+# Only the kernel's own crate is optimised: the dependencies are those that the tests built.
+MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' run --quiet --locked \
+	--package camerafleet-footage --example disclosure_model
 
-.PHONY: demo down test unit e2e lint fmt crds tools
+.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -19,6 +22,10 @@ test: lint unit e2e
 ## Unit and integration tests; they start a real Vault, S3 server and cameras where they need one.
 unit: tools
 	$(CARGO) test --locked --workspace --quiet
+
+## Checks the decision on disclosure in every case of a small world, 31 million of them: about two minutes.
+model:
+	@$(MODEL)
 
 ## End-to-end tests, on an instance of their own.
 e2e:
@@ -38,3 +45,22 @@ crds:
 ## Builds the pinned tools of e2e/tools into a cache outside the checkout.
 tools:
 	$(E2E) tools
+
+## Writes the format's test vectors anew (footage/testdata, see footage/FORMAT.md).
+vectors:
+	$(CARGO) run --quiet --locked --package camerafleet-footage --example vectors
+
+## Fuzzes the parsers of headers, records and names with libFuzzer, FUZZ_SECONDS each. Needs `cargo install cargo-fuzz`.
+## Without a sanitizer: then a stable toolchain will do, and there is no unsafe code of ours to watch.
+FUZZ_SECONDS ?= 60
+FUZZ = cd footage && $(CARGO) fuzz run --sanitizer none
+FUZZ_OPTIONS = -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
+fuzz:
+	mkdir -p footage/fuzz/corpus/header footage/fuzz/corpus/names footage/fuzz/corpus/records
+	$(FUZZ) header fuzz/corpus/header testdata/valid testdata/invalid $(FUZZ_OPTIONS) -max_len=8192
+	$(FUZZ) records fuzz/corpus/records testdata/valid testdata/invalid $(FUZZ_OPTIONS) -max_len=4096
+	$(FUZZ) names fuzz/corpus/names fuzz/seeds/names $(FUZZ_OPTIONS) -max_len=512
+
+## Sealing against bare age in the same run, opening, and the header's size. Its last line is JSON.
+bench-footage:
+	$(CARGO) bench --quiet --locked --package camerafleet-footage --bench footage

@@ -130,7 +130,10 @@ pub struct DestroyIntent {
     pub epoch_end: Option<Time>,
     /// When the operator found it due.
     pub intended_at: Time,
-    /// Whether Vault was told to let it be deleted, which is done after the intent stands here.
+    /// The index of its entry in the tenant's log. The job destroys nothing that it does not find there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_index: Option<u64>,
+    /// Whether Vault was told to let it be deleted, which is done after the intent stands here and in the log.
     #[serde(default)]
     pub allowed: bool,
 }

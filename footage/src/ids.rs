@@ -69,6 +69,11 @@ id!(/** A Tenant's lasting identity. */ TenantId, "tenant");
 id!(/** A Camera's lasting identity. */ CameraId, "camera");
 id!(/** A RetentionPolicy's lasting identity. */ PolicyId, "policy");
 id!(/** A LegalHold's lasting identity. */ HoldId, "hold");
+id!(/** A SharingPolicy's lasting identity. */ SharingPolicyId, "sharing policy");
+id!(/** A DisclosureRequest's `metadata.uid`: one made again under the name is another request. */ RequestUid, "request");
+id!(/** An Approval's `metadata.uid`. */ ApprovalUid, "approval");
+id!(/** A LegalOrder's `metadata.uid`. */ OrderUid, "order");
+id!(/** A LegalHold's `metadata.uid`. */ HoldUid, "hold");
 
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {

@@ -1,11 +1,14 @@
-//! The data plane's library: sealed segments, key custody, object layout, and what the operator and the
-//! recorder say to each other.
+//! The data plane's library: sealed segments, key custody, object layout, the decision on disclosure, and
+//! what the operator and the recorder say to each other.
 
+pub mod chain;
 pub mod custody;
 pub mod digest;
+pub mod disclosure;
 pub mod hold;
 pub mod ids;
 pub mod layout;
+pub mod log;
 pub mod retention;
 pub mod seal;
 pub mod shard;

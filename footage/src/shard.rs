@@ -4,7 +4,7 @@
 //! Recording needs no secret but the cameras' passwords and a credential that can only add objects: the
 //! configuration holds public keys only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,8 @@ pub const CONFIG_KEY: &str = "shard.json";
 pub const STORE_ACCESS_KEY_ID: &str = "store.accessKeyId";
 /// See [`STORE_ACCESS_KEY_ID`].
 pub const STORE_SECRET_ACCESS_KEY: &str = "store.secretAccessKey";
+/// The most epoch keys that one camera's [`CameraStatus::pending_epochs`] names.
+pub const MAX_PENDING_EPOCHS: usize = 64;
 /// The port of the status, metrics and probe endpoints.
 pub const STATUS_PORT: u16 = 8080;
 
@@ -180,6 +182,10 @@ pub struct ShardStatus {
     pub spool_bytes: u64,
     /// The cameras in use.
     pub cameras: BTreeMap<CameraId, CameraStatus>,
+    /// The names of epoch keys with a segment that waits of a camera that is not among them, as of one that left while an
+    /// earlier container of the pod recorded it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_pending_epochs: BTreeSet<String>,
 }
 
 /// One camera in a [`ShardStatus`].
@@ -197,9 +203,14 @@ pub struct CameraStatus {
     pub recorder: Recorder,
     /// Whether at least one segment reached the store since the pod started.
     pub stored: StoreState,
-    /// The oldest epoch key with a segment that is open or pending.
+    /// The oldest epoch key with a segment that is open or pending. For operators of the release before
+    /// [`pending_epochs`](Self::pending_epochs), and for where that is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_pending_epoch: Option<String>,
+    /// The names of all epoch keys with a segment that is open or pending; absent where there are more than
+    /// [`MAX_PENDING_EPOCHS`], or from a pod that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_epochs: Option<BTreeSet<String>>,
 }
 
 /// The recorder's incarnation of a camera: what signs its segments.

@@ -41,7 +41,7 @@ fn sealing(policy: &SegmentPolicy, mebibytes: usize, sample: &[u8]) -> usize {
     let ((), held) = held(|| {
         let mut writers: Vec<SegmentWriter<io::Sink>> = streams
             .iter_mut()
-            .map(|s| s.open(policy, at("2026-11-25T12:00:00Z"), Tracks::Video, io::sink()).unwrap())
+            .map(|s| s.open(policy, at("2026-11-25T12:00:00Z"), None, Tracks::Video, io::sink()).unwrap())
             .collect();
         for _ in 0..mebibytes * MIB / sample.len() {
             writers.iter_mut().for_each(|writer| writer.write_all(sample).unwrap());
@@ -73,7 +73,8 @@ fn an_open_segment_holds_little_whatever_its_length() {
         let path = dir.path().join("segment");
         let mut stream = stream();
         let file = File::create(&path).unwrap();
-        let mut writer = stream.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, file).unwrap();
+        let mut writer =
+            stream.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, file).unwrap();
         for _ in 0..mebibytes * MIB / sample.len() {
             writer.write_all(&sample).unwrap();
         }

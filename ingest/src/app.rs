@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    camera::supervisor,
+    camera::{limits::Limits, supervisor},
     config::{self, Intake},
     http,
     metrics::Metrics,
@@ -71,7 +71,12 @@ pub async fn run(options: Options, stop: CancellationToken) -> anyhow::Result<()
         }
         Source::Files { config, secrets } => config::file::start(config, secrets, intake.clone(), &recording),
     }
-    let context = Context { spool: spool.clone(), board: board.clone(), metrics: metrics.clone() };
+    let context = Context {
+        spool: spool.clone(),
+        board: board.clone(),
+        metrics: metrics.clone(),
+        limits: Limits::default(),
+    };
     let cameras = tokio::spawn(supervisor::run(context, current.clone(), recording.clone()));
     let uploads = tokio::spawn(spool::upload::run(
         spool.clone(),

@@ -14,3 +14,8 @@ pub mod segment;
 pub mod spool;
 pub mod status;
 pub mod store;
+
+/// It says what each thread takes, by which a camera's session is held to its bound ([`camera::meter`]), and it gives
+/// memory back to the system, which a recorder that runs for years needs.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

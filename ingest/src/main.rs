@@ -7,7 +7,9 @@ use camerafleet_ingest::app::{self, Options, Source};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Records the cameras of one shard into sealed segments in an object store.
 #[derive(Parser)]
@@ -48,9 +50,14 @@ async fn main() -> anyhow::Result<()> {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider was installed before main"))?;
-    // retina's own messages may hold what cameras send, URLs included.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=off"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).init();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Whatever the environment asks for: retina's messages hold what cameras send, which may be what they were sent.
+    let not_retina = filter_fn(|metadata| !metadata.target().starts_with("retina"));
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().json().flatten_event(true))
+        .with(filter)
+        .with(not_retina)
+        .init();
 
     let arguments = Arguments::parse();
     let source = match (arguments.config, arguments.namespace, arguments.shard) {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use camerafleet_footage::ids::CameraId;
-use prometheus::core::Collector as _;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
+    core::{Collector, MetricVec, MetricVecBuilder},
 };
 
 /// All metrics. Cheap to clone; all clones count together.
@@ -39,8 +39,12 @@ pub struct Metrics {
     pub lost: IntCounterVec,
     /// Failed uploads, by reason.
     pub upload_failures: IntCounterVec,
-    /// Seconds that an upload took.
-    pub upload_seconds: Histogram,
+    /// Seconds that an upload took, by camera.
+    pub upload_seconds: HistogramVec,
+    /// Seconds from a segment's end to its being stored, by camera.
+    pub delay_seconds: HistogramVec,
+    /// Bytes in the spool that wait for the store, by camera.
+    pub camera_spool_bytes: IntGaugeVec,
     /// Bytes in the spool.
     pub spool_bytes: IntGauge,
     /// Finished segments in the spool.
@@ -72,9 +76,11 @@ impl Metrics {
         let counters = |name, help, labels| register(&registry, IntCounterVec::new(opts(name, help), labels));
         let gauges = |name, help, labels| register(&registry, IntGaugeVec::new(opts(name, help), labels));
         let gauge = |name, help| register(&registry, IntGauge::with_opts(opts(name, help)));
-        let seconds =
-            HistogramOpts::new("camerafleet_ingest_upload_duration_seconds", "Time that an upload took.")
-                .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0]);
+        // A series each for every camera: few.
+        let seconds = |name, help, buckets: &[f64]| {
+            let options = HistogramOpts::from(opts(name, help)).buckets(buckets.to_vec());
+            register(&registry, HistogramVec::new(options, camera))
+        };
         Self {
             frames: counters("frames_total", "Frames recorded.", camera_track),
             bytes: counters("media_bytes_total", "Media recorded, before sealing.", camera_track),
@@ -97,7 +103,17 @@ impl Metrics {
             stored: counters("segments_stored_total", "Segments that reached the store.", camera),
             lost: counters("segments_lost_total", "Segments lost after they were begun.", camera_reason),
             upload_failures: counters("upload_failures_total", "Failed uploads.", &["reason"]),
-            upload_seconds: register(&registry, Histogram::with_opts(seconds)),
+            upload_seconds: seconds(
+                "upload_duration_seconds",
+                "Time that an upload took.",
+                &[0.1, 0.5, 1.0, 5.0, 30.0, 120.0],
+            ),
+            delay_seconds: seconds(
+                "segment_delay_seconds",
+                "Time from a segment's end to its being stored.",
+                &[1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0],
+            ),
+            camera_spool_bytes: gauges("camera_spool_bytes", "Sealed bytes that wait for the store.", camera),
             spool_bytes: gauge("spool_bytes", "Sealed bytes on disk."),
             spool_pending: gauge("spool_pending_segments", "Finished segments that wait for the store."),
             spool_oldest_age: gauge("spool_oldest_age_seconds", "Age of the oldest segment that waits."),
@@ -142,21 +158,32 @@ impl Metrics {
             &self.lost,
         ];
         for vector in counters {
-            for family in vector.collect() {
-                let of_camera = |metric: &&prometheus::proto::Metric| {
-                    metric
-                        .get_label()
-                        .iter()
-                        .any(|label| label.name() == "camera" && label.value() == camera.as_str())
-                };
-                for metric in family.get_metric().iter().filter(of_camera) {
-                    let labels: HashMap<_, _> =
-                        metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
-                    let _ = vector.remove::<_, std::hash::RandomState>(&labels); // gone already, then
-                }
-            }
+            forget(vector, camera);
         }
-        let _ = self.last_frame_age.remove_label_values(&[camera.as_str()]);
+        forget(&self.last_frame_age, camera);
+        forget(&self.camera_state, camera);
+        forget(&self.upload_seconds, camera);
+        forget(&self.delay_seconds, camera);
+        forget(&self.camera_spool_bytes, camera);
+    }
+}
+
+fn forget<T: MetricVecBuilder>(vector: &MetricVec<T>, camera: &CameraId)
+where
+    MetricVec<T>: Collector,
+{
+    for family in vector.collect() {
+        let of_camera = |metric: &&prometheus::proto::Metric| {
+            metric
+                .get_label()
+                .iter()
+                .any(|label| label.name() == "camera" && label.value() == camera.as_str())
+        };
+        for metric in family.get_metric().iter().filter(of_camera) {
+            let labels: HashMap<_, _> =
+                metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
+            let _ = vector.remove::<_, std::hash::RandomState>(&labels); // gone already, then
+        }
     }
 }
 
@@ -164,10 +191,7 @@ fn opts(name: &str, help: &str) -> Opts {
     Opts::new(format!("camerafleet_ingest_{name}"), help)
 }
 
-fn register<M: prometheus::core::Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: prometheus::Result<M>,
-) -> M {
+fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<M>) -> M {
     let metric = metric.expect("the names and labels above are constants that a test has checked");
     registry
         .register(Box::new(metric.clone()))
@@ -177,7 +201,100 @@ fn register<M: prometheus::core::Collector + Clone + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use prometheus::proto::MetricType;
+
     use super::*;
+
+    /// All metrics as METRICS.md has them: name, type and labels. Destructured without `..`, so that none is forgotten.
+    fn registered(metrics: &Metrics) -> BTreeSet<String> {
+        let Metrics {
+            registry: _,
+            frames,
+            bytes,
+            dropped_frames,
+            lost_packets,
+            bad_packets,
+            gaps,
+            reconnects,
+            outliers,
+            stale_epoch_key,
+            finished,
+            stored,
+            lost,
+            upload_failures,
+            upload_seconds,
+            delay_seconds,
+            camera_spool_bytes,
+            spool_bytes,
+            spool_pending,
+            spool_oldest_age,
+            last_frame_age,
+            camera_state,
+            store_up,
+            config_errors,
+            config_current,
+            watch_errors,
+        } = metrics;
+        let all: [&dyn Collector; 25] = [
+            frames,
+            bytes,
+            dropped_frames,
+            lost_packets,
+            bad_packets,
+            gaps,
+            reconnects,
+            outliers,
+            stale_epoch_key,
+            finished,
+            stored,
+            lost,
+            upload_failures,
+            upload_seconds,
+            delay_seconds,
+            camera_spool_bytes,
+            spool_bytes,
+            spool_pending,
+            spool_oldest_age,
+            last_frame_age,
+            camera_state,
+            store_up,
+            config_errors,
+            config_current,
+            watch_errors,
+        ];
+        let row = |metric: &dyn Collector| {
+            let desc = metric.desc()[0].clone();
+            let kind = match metric.collect()[0].get_field_type() {
+                MetricType::COUNTER => "counter",
+                MetricType::GAUGE => "gauge",
+                MetricType::HISTOGRAM => "histogram",
+                other => panic!("{other:?}"),
+            };
+            format!("{} | {kind} | {} | {}", desc.fq_name, desc.variable_labels.join(", "), desc.help)
+        };
+        all.into_iter().map(row).collect()
+    }
+
+    #[test]
+    fn the_table_for_people_has_every_metric() {
+        let text = include_str!("../METRICS.md");
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+        let cells = |row: &str| {
+            row.trim_end_matches('|')
+                .replace('`', "")
+                .split('|')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join(" | ")
+        };
+        let documented: BTreeSet<String> = rows.map(cells).collect();
+        let registered = registered(&Metrics::new());
+        let missing: Vec<_> = registered.difference(&documented).collect();
+        let extra: Vec<_> = documented.difference(&registered).collect();
+        assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}\nnot registered: {extra:#?}");
+    }
 
     #[test]
     fn every_metric_registers_and_is_rendered_under_our_name() {
@@ -188,6 +305,8 @@ mod tests {
         assert!(text.lines().filter(|l| !l.starts_with('#')).all(|l| l.starts_with("camerafleet_ingest_")));
         metrics.gaps.with_label_values(&["c1", "Stalled"]).inc();
         metrics.gaps.with_label_values(&["c2", "Stalled"]).inc();
+        metrics.upload_seconds.with_label_values(&["c1"]).observe(1.0);
+        metrics.camera_spool_bytes.with_label_values(&["c1"]).set(1);
         metrics.forget(&CameraId::parse("c1").unwrap());
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         assert!(!text.contains("c1") && text.contains("c2"));

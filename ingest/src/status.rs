@@ -8,7 +8,7 @@ use std::{
 
 use camerafleet_footage::{
     ids::CameraId,
-    shard::{CameraState, CameraStatus, Recorder, ShardStatus, StoreState, StreamInfo},
+    shard::{CameraState, CameraStatus, MAX_PENDING_EPOCHS, Recorder, ShardStatus, StoreState, StreamInfo},
 };
 use serde::Serialize;
 
@@ -219,12 +219,17 @@ impl Board {
             let waits = pending.get(id);
             Some((id.clone(), status(camera, waits, inner.store_failure.as_ref(), full)?))
         });
+        let cameras: BTreeMap<_, _> = cameras.collect();
+        let others = pending.iter().filter(|(id, _)| !cameras.contains_key(*id));
+        let other_pending_epochs =
+            others.flat_map(|(_, epochs)| epochs.iter().map(|epoch| epoch.name.clone()));
         let shard = ShardStatus {
             pod_uid: self.pod_uid.clone(),
             config_digest: inner.config_digest.clone(),
             draining: inner.draining,
             spool_bytes: self.spool.bytes(),
-            cameras: cameras.collect(),
+            other_pending_epochs: other_pending_epochs.collect(),
+            cameras,
         };
         Answer { shard, config_error: inner.config_error.clone() }
     }
@@ -244,7 +249,7 @@ impl Board {
 /// None for a camera whose recorder has not begun: that takes no time worth telling.
 fn status(
     camera: &Camera,
-    waits: Option<&Option<EpochKey>>,
+    waits: Option<&BTreeSet<EpochKey>>,
     failure: Option<&StoreFailure>,
     full: bool,
 ) -> Option<CameraStatus> {
@@ -255,7 +260,9 @@ fn status(
         _ if camera.stored => StoreState::Stored,
         _ => StoreState::Waiting,
     };
-    let oldest = [camera.open.as_ref(), waits.and_then(Option::as_ref)].into_iter().flatten().min();
+    // Ordered by time.
+    let epochs: BTreeSet<&EpochKey> = camera.open.iter().chain(waits.into_iter().flatten()).collect();
+    let names = || epochs.iter().map(|epoch| epoch.name.clone());
     let (state, message) = if full && camera.state == CameraState::Recording {
         (
             CameraState::SpoolFull,
@@ -270,7 +277,8 @@ fn status(
         stream: camera.stream.clone(),
         recorder: camera.recorder.clone()?,
         stored,
-        oldest_pending_epoch: oldest.map(|epoch| epoch.name.clone()),
+        oldest_pending_epoch: names().next(),
+        pending_epochs: (epochs.len() <= MAX_PENDING_EPOCHS).then(|| names().collect()),
     })
 }
 
@@ -315,6 +323,7 @@ mod tests {
             key,
             camera: id(),
             epoch: Some(epoch(start)),
+            segment: None,
             finished_ms: 0,
             bytes: 0,
         };
@@ -337,6 +346,18 @@ mod tests {
         assert_eq!(camera(&board).oldest_pending_epoch.as_deref(), Some("epoch-p-1"));
         board.open(&id(), Some(epoch(3)));
         assert_eq!(camera(&board).oldest_pending_epoch.as_deref(), Some("epoch-p-2"));
+        let all =
+            |board: &Board| camera(board).pending_epochs.map(|names| names.into_iter().collect::<Vec<_>>());
+        assert_eq!(all(&board).unwrap(), ["epoch-p-2", "epoch-p-3"]);
+        for start in 100..100 + i64::try_from(MAX_PENDING_EPOCHS).unwrap() {
+            put(&board, start);
+        }
+        assert_eq!(all(&board), None, "more than are named");
+        assert_eq!(camera(&board).oldest_pending_epoch.as_deref(), Some("epoch-p-2"));
+        while let Ok(entry) = board.spool.take(Instant::now()) {
+            board.spool.give_back(entry.number, true, None);
+        }
+        put(&board, 2);
 
         board.state(&id(), CameraState::Recording, "Recording.");
         board.spool.limit(SpoolConfig { size: 100, max_age_seconds: 9 });
@@ -360,6 +381,17 @@ mod tests {
         assert!(board.ready(), "a new camera is no new start");
         board.drain();
         assert!(!board.ready());
+    }
+
+    #[test]
+    fn what_waits_of_a_camera_that_nobody_knows_is_told() {
+        let (_directory, board) = board();
+        put(&board, 7);
+        let shard = board.answer().shard;
+        assert!(shard.cameras.is_empty());
+        assert_eq!(shard.other_pending_epochs, BTreeSet::from(["epoch-p-7".to_owned()]));
+        record(&board);
+        assert!(board.answer().shard.other_pending_epochs.is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 fn vector() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../footage/tests/vectors/segment-1.mp4.age")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../footage/testdata/valid/chunk.mp4.age")
 }
 
 fn inspect(file: &std::path::Path) -> (bool, String) {

@@ -31,6 +31,46 @@ pub struct RunArgs {
     /// How Vault is reached.
     #[command(flatten)]
     pub vault: VaultArgs,
+    /// Where the disclosure logs are.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Where the disclosure logs are: a bucket of the operator's own. Secrets are of the operator's namespace.
+#[derive(Args, Clone, Debug)]
+pub struct LogArgs {
+    /// `https://s3.example.com`. Without it nothing is logged, and no key is destroyed.
+    #[arg(long = "log-s3-endpoint", env = "LOG_S3_ENDPOINT")]
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    #[arg(long = "log-s3-region", env = "LOG_S3_REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// The bucket.
+    #[arg(long = "log-s3-bucket", env = "LOG_S3_BUCKET")]
+    pub bucket: Option<String>,
+    /// The folder in it.
+    #[arg(long = "log-s3-prefix", env = "LOG_S3_PREFIX", default_value = "")]
+    pub prefix: String,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
+    #[arg(long = "log-s3-path-style", env = "LOG_S3_PATH_STYLE", default_value_t = true, action = clap::ArgAction::Set)]
+    pub path_style: bool,
+    /// A Secret with `ca.crt`, to be trusted beside the system's certificates.
+    #[arg(long = "log-s3-ca-bundle-secret", env = "LOG_S3_CA_BUNDLE_SECRET")]
+    pub ca_bundle_secret: Option<String>,
+    /// The Secret with the operator's own credential (`accessKeyId`, `secretAccessKey`): get, put, list and delete.
+    #[arg(
+        long = "log-s3-credentials-secret",
+        env = "LOG_S3_CREDENTIALS_SECRET",
+        default_value = "camerafleet-log"
+    )]
+    pub credentials_secret: String,
+    /// The Secret with the credential that jobs get: to get and list, and nothing else.
+    #[arg(
+        long = "log-s3-reader-credentials-secret",
+        env = "LOG_S3_READER_CREDENTIALS_SECRET",
+        default_value = "camerafleet-log-reader"
+    )]
+    pub reader_credentials_secret: String,
 }
 
 /// How Vault is reached. The token comes from a login with the pod's own projected ServiceAccount token.

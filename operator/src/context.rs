@@ -12,6 +12,7 @@ use crate::{
     admission::Admission,
     conditions::Verdict,
     config::RunArgs,
+    log::Logs,
     metrics::Metrics,
     pods::Answers,
     vault::Sessions,
@@ -30,6 +31,8 @@ pub struct Context {
     pub router: Arc<Router>,
     /// Vault.
     pub vault: Sessions,
+    /// The tenants' disclosure logs.
+    pub logs: Logs,
     /// What recorders say.
     pub answers: Answers,
     /// What the ingest pipeline decided last.

@@ -13,6 +13,7 @@ pub mod http;
 pub mod identity;
 pub mod kube_api;
 pub mod lease;
+pub mod log;
 pub mod metrics;
 pub mod not_yet;
 pub mod pods;

@@ -27,6 +27,7 @@ use crate::{
     controllers::{self, camera, ingest, retention_policy, sharing_policy, tenant},
     http::{self, Health},
     lease::Leadership,
+    log::{self, Logs},
     metrics::Metrics,
     not_yet,
     pods::{self, Answers},
@@ -100,6 +101,7 @@ fn reconcile_all(
     let context = Arc::new(Context {
         events: Recorder::new(client.clone(), reporter),
         vault: Sessions::new(args.vault.clone()),
+        logs: Logs::new(args.log.clone()),
         answers: Answers::default(),
         plans: Plans::default(),
         admission: Admission::new(Operator::from(&args)),
@@ -129,5 +131,6 @@ fn reconcile_all(
     spawn!(sharing_policy, index.sharing_policies, sharing);
     tasks.spawn(admission::watch(context.clone(), policies));
     not_yet::start(&context.client, tasks);
+    tasks.spawn(log::run(Arc::clone(&context)));
     tasks.spawn(pods::poll(context));
 }

@@ -25,6 +25,8 @@ pub(super) const RETENTION: &[&[Reason]] = &[
         RunSucceeded False OutOfTime "The run came to its time limit; the next one goes on." "Run it more often (spec.schedule) if this lasts.";
         KeyDestroyed True Destroyed "Every key that came due is destroyed, or named for the next run." "";
         KeyDestroyed Unknown NothingDue "No key of this policy has come due yet." "";
+        KeyDestroyed False LogUnavailable "Keys that are due are kept, as their destruction cannot be logged." "See the Tenant's LogReady.";
+        RunSucceeded False LogUnproven "The run did not find an intent in the log that was to be there, so it destroyed no such key." "See the Tenant's LogReady, and whether the job can reach the log with the credential of log.s3.readerCredentialsSecret.";
         KeyDestroyed False StoreUnavailable "Which keys are due cannot be told without the store." "See the Tenant's StorageReady.";
     },
     vault!(KeyDestroyed),

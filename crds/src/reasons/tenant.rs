@@ -35,6 +35,22 @@ pub(super) const REASONS: &[&[Reason]] = &[
         StorageReady False StoreMisconfigured "As for Ready." "";
         StorageReady False ClockSkewed "As for Ready." "";
         StorageReady False CredentialsMissing "As for Ready." "";
+        LogReady True Open "What the operator does is written to the tenant's log." "";
+        LogReady Unknown VaultNotReady "The log is opened when Vault holds the tenant's keys." "See VaultReady.";
+        LogReady Unknown LogNotOpen "The log could not be looked at yet." "Wait a moment; read the message if it lasts.";
+        LogReady False LogNotConfigured "The operator has no bucket for logs. Recording goes on; no key is destroyed." "Give the chart's values log.s3.";
+        LogReady False LogCredentialsMissing "A Secret that log.s3 names is missing or lacks a field. Recording goes on; no key is destroyed." "Create it in the operator's namespace: the message names Secret and field.";
+        LogReady False LogMisconfigured "The settings of the logs' bucket cannot even be tried. Recording goes on; no key is destroyed." "Check the chart's values log.s3 and the CA bundle.";
+        LogReady False LogRefused "The logs' bucket is missing or refuses the operator's credential. Recording goes on; no key is destroyed." "Create the bucket, and allow the credential to get, put, list and delete in it.";
+        LogReady False LogUnreachable "The logs' bucket does not answer. Recording goes on; no key is destroyed." "Check log.s3.endpoint, its certificate and the network to it.";
+        LogReady False LogConflict "Another writer appends to the log." "See that one installation alone uses this bucket and prefix for this cluster.";
+        LogReady False LogRolledBack "The log is gone or older than it was: it was deleted, truncated or put back to an older state." "Restore the bucket's newest state, and find out who wrote to it. Nothing is logged over it.";
+        LogReady False LogForked "The log contradicts a checkpoint that was seen before." "Keep the bucket as it is, and find out who wrote to it and who can sign with the Transit key log.";
+        LogReady False LogAltered "An object of the log was altered or is missing." "Restore the object that the message names, and find out who wrote to the bucket.";
+        LogReady False LogFailed "The log failed in another way." "Read the message.";
+    },
+    vault!(LogReady),
+    reasons! {
         AdmissionEnforced True Enforced "Every admission policy refuses what it must refuse." "";
         AdmissionEnforced False NotEnforced "An admission policy is missing, changed or not in force; nothing is authorised." "Install the chart camerafleet-crds of the operator's version, with operator.namespace and operator.serviceAccount as the message says.";
         AdmissionEnforced Unknown NotProved "The operator has not proved the admission policies yet; nothing is authorised until it has." "Wait a moment.";

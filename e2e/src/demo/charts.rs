@@ -13,10 +13,12 @@ use tokio::process::Command;
 
 use super::{Ground, OPERATOR_NAMESPACE, wait};
 use crate::{
-    fixtures::{Fixtures, NAMESPACE},
+    fixtures::{Credentials, Fixtures, NAMESPACE, S3Fixture},
     tools::command,
 };
 
+/// The Secret with the certificate authority of the logs' store.
+const LOG_CA: &str = "camerafleet-log-ca";
 const HELM: Duration = Duration::from_secs(180);
 /// What this program applies belongs to it.
 pub const FIELD_MANAGER: &str = "camerafleet-e2e";
@@ -28,12 +30,36 @@ pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
         .camerafleet
         .rsplit_once(':')
         .context("the image needs a tag, as in registry.example.com/camerafleet:0.1.0")?;
+    let s3 = &fixtures.s3;
     let values = json!({
         "image": {"repository": repository, "tag": tag},
         "vault": {"address": fixtures.vault.address, "caPem": fixtures.vault.ca_pem},
+        "log": {"s3": {
+            "endpoint": s3.endpoint, "region": s3.region, "bucket": s3.log_bucket, "caBundleSecret": LOG_CA,
+        }},
     });
     helm(ground, "camerafleet-crds", &json!({})).await?;
+    // The operator starts with them, in the namespace that the first chart made.
+    log_secrets(ground, s3).await?;
     helm(ground, "camerafleet", &values).await
+}
+
+/// What the chart's values `log.s3` name.
+async fn log_secrets(ground: &Ground, s3: &S3Fixture) -> Result<()> {
+    let secrets = Api::<Secret>::namespaced(ground.client.clone(), OPERATOR_NAMESPACE);
+    let credential = |of: &Credentials| json!({"accessKeyId": of.access, "secretAccessKey": of.secret});
+    for (name, data) in [
+        ("camerafleet-log", credential(&s3.log)),
+        ("camerafleet-log-reader", credential(&s3.log_reader)),
+        (LOG_CA, json!({"ca.crt": s3.ca_pem})),
+    ] {
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
+        let apply = PatchParams::apply(FIELD_MANAGER).force();
+        let what = || format!("create the Secret {name}");
+        secrets.patch(name, &apply, &Patch::Apply(secret)).await.with_context(what)?;
+    }
+    Ok(())
 }
 
 async fn helm(ground: &Ground, chart: &str, values: &serde_json::Value) -> Result<()> {

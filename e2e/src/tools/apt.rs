@@ -15,12 +15,16 @@ const PACKAGES: &[&str] = &[
     "conntrack",                   // kube-proxy forgets the connections of pods that are gone
     "containernetworking-plugins", // bridge, host-local, portmap, loopback
     "ffmpeg",                      // the tests look at footage with ffprobe
+    "gir1.2-gst-rtsp-server-1.0",  // a second RTSP server for the recorder's tests
+    "gstreamer1.0-plugins-base",   // what it plays
+    "gstreamer1.0-plugins-good",   // likewise
     "iproute2",                    // namespaces, devices, routes
     "iptables",                    // CNI's portmap
     "libseccomp-dev",              // runc
     "mmdebstrap",                  // the images' base
     "nftables",                    // kube-proxy
     "pkg-config",                  // runc
+    "python3-gi",                  // runs the RTSP server
     "python3-pip",                 // fetches the two wheels
     "uidmap",                      // buildah and mmdebstrap
     "util-linux",                  // nsenter, setsid, unshare

@@ -95,6 +95,7 @@ async fn everything_goes_with_its_owner_and_footage_at_its_date() -> Result<()> 
     let footage = Path::from(layout::footage_prefix(TENANT, &id));
     tenants.delete(NAME, &DeleteParams::default()).await?;
     scratch.tenant_says("Draining").await?;
+    scratch.camera_says("hall", "TenantDraining").await?;
     let kept: Vec<_> = root.list(Some(&footage)).try_collect().await?;
     ensure!(!kept.is_empty(), "the footage went with the Tenant, before its date");
     wait::until("the recorders are gone", MINUTE, async || {
@@ -108,7 +109,6 @@ async fn everything_goes_with_its_owner_and_footage_at_its_date() -> Result<()> 
         Ok((left == 0).then_some(()))
     })
     .await?;
-    scratch.camera_says("hall", "TenantDraining").await?;
 
     // A minute of epoch, one of keeping, and the runs of the job after them.
     support::tenant_is_gone(NAME, Duration::from_secs(6 * 60)).await?;

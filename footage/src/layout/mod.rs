@@ -16,7 +16,10 @@ pub use keys::{
     parse_hold_key_name,
 };
 pub use segment::{NotASegment, SegmentName, Tracks};
-pub use streams::{close_record_key, parse_close_record_key, streams_prefix};
+pub use streams::{
+    camera_streams_prefix, close_record_key, loss_record_key, parse_close_record_key, parse_loss_record_key,
+    streams_prefix,
+};
 
 #[cfg(test)]
 mod tests;

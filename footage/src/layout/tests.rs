@@ -131,6 +131,29 @@ fn a_close_records_key_reads_back() {
 }
 
 #[test]
+fn a_loss_records_key_reads_back() {
+    let n = name();
+    let key = loss_record_key("x", &n.tenant, &n.camera, &n.stream, 7);
+    assert_eq!(key, "x/t-1/streams/c-1/00112233445566778899aabbccddeeff/lost-7.json");
+    assert_eq!(parse_loss_record_key("x", &n.tenant, &key), Some((n.camera.clone(), n.stream.clone(), 7)));
+    assert_eq!(parse_close_record_key("x", &n.tenant, &key), None);
+    for (from, to) in [
+        ("lost-7", "lost-07"),
+        ("lost-7", "lost-"),
+        ("lost-7", "lost-9007199254740992"),
+        ("lost-7", "close"),
+        ("7.json", "7.json.tmp"),
+        ("c-1", "C-1"),
+        ("/lost", "/a/lost"),
+        ("t-1", "t-2"),
+    ] {
+        let other = key.replacen(from, to, 1);
+        assert_ne!(other, key, "{from}");
+        assert_eq!(parse_loss_record_key("x", &n.tenant, &other), None, "{other}");
+    }
+}
+
+#[test]
 fn key_names_are_the_designs() {
     let (camera, policy) = (CameraId::parse("c-1").unwrap(), PolicyId::parse("p-1-2").unwrap());
     assert_eq!(camera_key_name(&camera), "camera-c-1");

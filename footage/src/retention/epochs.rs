@@ -17,22 +17,43 @@ use crate::{
 pub enum Recorder {
     /// It does not answer, or not in a way that tells: it counts as pending until its spool gives up.
     Silent,
-    /// For each of its cameras with something open or waiting for the store: the oldest epoch of it.
-    Pending(Vec<(PolicyId, Epoch)>),
+    /// It has something open or waiting for the store.
+    Pending {
+        /// All epochs of it, of the cameras that name them all.
+        exactly: BTreeSet<(PolicyId, Epoch)>,
+        /// For each of the other cameras: the oldest epoch of it.
+        oldest: Vec<(PolicyId, Epoch)>,
+    },
 }
 
 impl Recorder {
     /// From its answer, if there was one.
     pub fn of(answer: Option<&ShardStatus>) -> Self {
-        let Some(answer) = answer else { return Self::Silent };
-        let names = answer.cameras.values().filter_map(|camera| camera.oldest_pending_epoch.as_deref());
-        let pending: Result<Vec<_>, _> = names.map(parse_epoch_key_name).collect();
-        match pending {
-            // Something waits on its disk that none of its cameras accounts for.
-            Ok(pending) if pending.is_empty() && answer.spool_bytes > 0 => Self::Silent,
-            Ok(pending) => Self::Pending(pending),
-            Err(_) => Self::Silent,
+        answer.and_then(Self::told).unwrap_or(Self::Silent)
+    }
+
+    fn told(answer: &ShardStatus) -> Option<Self> {
+        let (mut exactly, mut oldest) = (BTreeSet::new(), Vec::new());
+        for camera in answer.cameras.values() {
+            match &camera.pending_epochs {
+                Some(names) => {
+                    for name in names {
+                        exactly.insert(parse_epoch_key_name(name).ok()?);
+                    }
+                }
+                None => {
+                    if let Some(name) = &camera.oldest_pending_epoch {
+                        oldest.push(parse_epoch_key_name(name).ok()?);
+                    }
+                }
+            }
         }
+        for name in &answer.other_pending_epochs {
+            exactly.insert(parse_epoch_key_name(name).ok()?);
+        }
+        // Something waits on its disk that none of its cameras accounts for.
+        let unaccounted = exactly.is_empty() && oldest.is_empty() && answer.spool_bytes > 0;
+        (!unaccounted).then_some(Self::Pending { exactly, oldest })
     }
 
     /// Whether it may still write under the epoch's key; `given_up` says that its spool no longer holds
@@ -40,11 +61,14 @@ impl Recorder {
     fn may_write(&self, policy: &PolicyId, epoch: &Epoch, given_up: bool) -> bool {
         match self {
             Self::Silent => !given_up,
-            Self::Pending(oldest) => oldest.iter().any(|(of, oldest)| {
-                // A camera names its oldest epoch only: any later one may wait behind it. Under another
-                // policy, as after a change of policies, that ends with the spool's patience.
-                oldest.start() <= epoch.start() && (of == policy || !given_up)
-            }),
+            Self::Pending { exactly, oldest } => {
+                exactly.iter().any(|(of, pending)| of == policy && pending == epoch)
+                    || oldest.iter().any(|(of, oldest)| {
+                        // A camera that names its oldest epoch only: any later one may wait behind it. Under
+                        // another policy, as after a change of policies, that ends with the spool's patience.
+                        oldest.start() <= epoch.start() && (of == policy || !given_up)
+                    })
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 
 pub use due::{Terms, counts_from, due_at, is_due, may_hold_due};
 pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};
-pub use run::{JobConfig, Outcome, RunSummary, VaultAccess};
+pub use run::{JobConfig, LogAccess, Outcome, RunSummary, VaultAccess};
 
 use crate::{ids::PolicyId, ids::TenantId, layout::tenant_prefix};
 

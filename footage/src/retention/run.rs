@@ -22,6 +22,19 @@ pub struct JobConfig {
     pub store: StoreConfig,
     /// Where its keys are.
     pub vault: VaultAccess,
+    /// Where the intents are logged; without it no key is destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogAccess>,
+}
+
+/// How a job reads the tenant's log. The key that it verifies under is Vault's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogAccess {
+    /// The operator's bucket.
+    pub store: StoreConfig,
+    /// The log's name.
+    pub origin: String,
 }
 
 /// How a job reaches the tenant's keys.

@@ -46,7 +46,15 @@ fn nobody() -> EpochUse {
 }
 
 fn pending(names: &[(&str, i64)]) -> Recorder {
-    Recorder::Pending(names.iter().map(|(p, start)| (policy(p), minute(*start))).collect())
+    Recorder::Pending { exactly: BTreeSet::new(), oldest: epochs(names) }
+}
+
+fn exactly(names: &[(&str, i64)]) -> Recorder {
+    Recorder::Pending { exactly: epochs(names), oldest: Vec::new() }
+}
+
+fn epochs<T: FromIterator<(PolicyId, Epoch)>>(names: &[(&str, i64)]) -> T {
+    names.iter().map(|(p, start)| (policy(p), minute(*start))).collect()
 }
 
 #[test]
@@ -83,6 +91,10 @@ fn an_epoch_is_open_while_anyone_may_write_under_its_key() {
         ("another policy's, older", with(vec![pending(&[("p-2", -60)])]), 119, Some(InUse::Pending)),
         ("the same, given up", with(vec![pending(&[("p-2", -60)])]), 120, None),
         ("another policy's, later", with(vec![pending(&[("p-2", 60)])]), 60, None),
+        ("named", with(vec![exactly(&[("p-1", 0)])]), 9_999, Some(InUse::Pending)),
+        ("an older one named", with(vec![exactly(&[("p-1", -60)])]), 60, None),
+        ("another policy's named", with(vec![exactly(&[("p-2", -60), ("p-2", 0)])]), 60, None),
+        ("named by one of two", with(vec![exactly(&[]), exactly(&[("p-1", 0)])]), 60, Some(InUse::Pending)),
         ("one of two is silent", with(vec![pending(&[]), Recorder::Silent]), 119, Some(InUse::Pending)),
         ("the same, given up", with(vec![pending(&[]), Recorder::Silent]), 120, None),
     ];
@@ -136,10 +148,18 @@ fn answer(names: &[Option<&str>], spool_bytes: u64) -> ShardStatus {
         },
         stored: StoreState::Stored,
         oldest_pending_epoch: name.map(str::to_owned),
+        pending_epochs: None,
     };
     let id = |n: usize| CameraId::parse(format!("c-{n}")).unwrap();
     let cameras: BTreeMap<_, _> = names.iter().enumerate().map(|(n, name)| (id(n), camera(name))).collect();
-    ShardStatus { pod_uid: "u".into(), config_digest: String::new(), draining: false, spool_bytes, cameras }
+    ShardStatus {
+        pod_uid: "u".into(),
+        config_digest: String::new(),
+        draining: false,
+        spool_bytes,
+        cameras,
+        other_pending_epochs: BTreeSet::new(),
+    }
 }
 
 #[test]
@@ -150,6 +170,19 @@ fn what_a_recorder_does_not_tell_counts_as_pending() {
     assert_eq!(Recorder::of(Some(&answer(&[None, Some(&name)], 9))), pending(&[("p-1", 0)]));
     assert_eq!(Recorder::of(Some(&answer(&[None], 9))), Recorder::Silent, "whose are they?");
     assert_eq!(Recorder::of(Some(&answer(&[Some("epoch-of-tomorrow")], 0))), Recorder::Silent);
+    let mut left = answer(&[None], 9);
+    left.other_pending_epochs = BTreeSet::from([name.clone()]);
+    assert_eq!(Recorder::of(Some(&left)), exactly(&[("p-1", 0)]));
+    // A camera that names them all, beside one of the release before.
+    let later = epoch_key_name(&policy("p-2"), &minute(60));
+    let mut both = answer(&[Some(&name), Some(&name)], 9);
+    let newer = both.cameras.values_mut().next_back().unwrap();
+    newer.pending_epochs = Some(BTreeSet::from([later.clone()]));
+    let oldest = epochs(&[("p-1", 0)]);
+    assert_eq!(Recorder::of(Some(&both)), Recorder::Pending { exactly: epochs(&[("p-2", 60)]), oldest });
+    let newer = both.cameras.values_mut().next_back().unwrap();
+    newer.pending_epochs = Some(BTreeSet::from([later, "epoch-of-tomorrow".to_owned()]));
+    assert_eq!(Recorder::of(Some(&both)), Recorder::Silent, "one of them cannot be read");
 }
 
 #[test]
@@ -230,7 +263,10 @@ proptest! {
         for recorder in &used.recorders {
             match recorder {
                 Recorder::Silent => prop_assert!(due_at(epoch.end(), used.max_age) <= at(now)),
-                Recorder::Pending(oldest) => prop_assert!(!oldest.iter().any(own)),
+                Recorder::Pending { exactly, oldest } => {
+                    prop_assert!(!exactly.contains(&(policy.clone(), epoch)));
+                    prop_assert!(!oldest.iter().any(own));
+                }
             }
         }
     }

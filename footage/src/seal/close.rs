@@ -1,42 +1,18 @@
 //! How a stream ends: a signed record that authenticates its last segment.
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CameraId, StreamId, TenantId};
 use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, close_record_key, is_unix_ms};
 
-use super::encode::{hex, push_item, unhex};
+use super::encode::{hex, unhex};
 use super::error::SealError;
-use super::identity::stream_id;
+use super::identity::{Previous, stream_id};
+use super::record::{self, StreamRecordError, VERSION, malformed, one_line};
 
-/// A longer reason is cut, in bytes.
-pub const MAX_REASON_BYTES: usize = 256;
-/// The largest record that is read, in bytes.
-const MAX_RECORD_BYTES: usize = 16 * 1024;
-const VERSION: u32 = 1;
 const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/stream-close";
-
-/// A close record cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CloseRecordError {
-    /// Not the JSON of the format, written the one way (RFC 8785).
-    #[error("this is not a close record: {why}")]
-    Malformed {
-        /// What is wrong.
-        why: String,
-    },
-    /// Written by a newer release.
-    #[error("the close record has version {0}, which this release cannot read: use a newer one")]
-    UnknownVersion(u32),
-    /// The stream key is not the one expected, or did not sign it.
-    #[error("stream {stream} did not sign this close record: treat it as forged and the stream as open")]
-    BadSignature {
-        /// The stream that the record names.
-        stream: StreamId,
-    },
-}
 
 /// The last finished segment of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +25,13 @@ pub struct LastSegment {
     pub start_ms: i64,
     /// Its media's length, milliseconds.
     pub duration_ms: u64,
+}
+
+impl From<LastSegment> for Previous {
+    fn from(last: LastSegment) -> Self {
+        let LastSegment { sequence, digest, start_ms, duration_ms } = last;
+        Self { sequence, digest, start_ms, duration_ms }
+    }
 }
 
 /// A stream's end, signed by its key. It authenticates what no later header can: the last segment's digest,
@@ -125,9 +108,7 @@ impl CloseRecord {
     }
 
     pub(super) fn sign(mut self, signer: &Ed25519KeyPair) -> Result<Self, SealError> {
-        let crypto = SealError::Crypto { doing: "signing a close record" };
-        let signature = signer.try_sign(&self.signed_message()).map_err(|_| crypto)?;
-        self.signature.copy_from_slice(signature.as_ref());
+        self.signature = record::sign(signer, SIGNATURE_LABEL, &self.canonical(None))?;
         Ok(self)
     }
 
@@ -143,20 +124,8 @@ impl CloseRecord {
 
     /// Reads a record back. Accepts exactly what [`CloseRecord::to_json`] writes; the signature is checked by
     /// [`CloseRecord::verify`].
-    pub fn from_json(bytes: &[u8]) -> Result<Self, CloseRecordError> {
-        let malformed = |why: &str| CloseRecordError::Malformed { why: why.to_owned() };
-        if bytes.len() > MAX_RECORD_BYTES {
-            return Err(malformed("it is too long"));
-        }
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|_| malformed("it is no JSON"))?;
-        match value.get("version").and_then(serde_json::Value::as_u64).map(u32::try_from) {
-            Some(Ok(VERSION)) => (),
-            Some(Ok(version)) => return Err(CloseRecordError::UnknownVersion(version)),
-            _ => return Err(malformed("it has no version")),
-        }
-        let json: Json = serde_json::from_value(value)
-            .map_err(|error| CloseRecordError::Malformed { why: error.to_string() })?;
+    pub fn from_json(bytes: &[u8]) -> Result<Self, StreamRecordError> {
+        let json: Json = record::parse(bytes)?;
         let last = json.last.map(|last| {
             let in_range = last.sequence < json.next_sequence
                 && is_unix_ms(last.start_ms)
@@ -198,21 +167,10 @@ impl CloseRecord {
     }
 
     /// Checks that `stream_key` signed it. Take the key from the log.
-    pub fn verify(&self, stream_key: &[u8; 32]) -> Result<(), CloseRecordError> {
-        let bad = || CloseRecordError::BadSignature { stream: self.stream.clone() };
-        if stream_key != &self.stream_key {
-            return Err(bad());
-        }
-        UnparsedPublicKey::new(&ED25519, stream_key)
-            .verify(&self.signed_message(), &self.signature)
-            .map_err(|_| bad())
-    }
-
-    fn signed_message(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        push_item(&mut out, SIGNATURE_LABEL);
-        push_item(&mut out, &self.canonical(None));
-        out
+    pub fn verify(&self, stream_key: &[u8; 32]) -> Result<(), StreamRecordError> {
+        let signed = stream_key == &self.stream_key
+            && record::is_signed(stream_key, SIGNATURE_LABEL, &self.canonical(None), &self.signature);
+        if signed { Ok(()) } else { Err(StreamRecordError::BadSignature { stream: self.stream.clone() }) }
     }
 
     fn canonical(&self, signature: Option<String>) -> Vec<u8> {
@@ -233,18 +191,6 @@ impl CloseRecord {
             closed_at_ms: self.closed_at.as_millisecond(),
             signature,
         };
-        serde_jcs::to_vec(&json).expect("texts and integers always serialise")
+        record::canonical(&json)
     }
-}
-
-/// Control characters become spaces, and what is too long is cut.
-fn one_line(reason: &str) -> String {
-    let mut out = String::new();
-    for c in reason.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-        if out.len() + c.len_utf8() > MAX_REASON_BYTES {
-            break;
-        }
-        out.push(c);
-    }
-    out
 }

@@ -24,6 +24,12 @@ pub enum SealError {
         "the writer is not the stream's open segment (it was abandoned, or another stream opened it): discard the file"
     )]
     NotTheOpenSegment,
+    /// A stream can only speak of its own segments.
+    #[error("the segment is of stream {stream}: only that one can record its loss")]
+    NotThisStreams {
+        /// Whose it is.
+        stream: String,
+    },
     /// A time before 1970 or beyond the calendar, or a segment of over an hour.
     #[error("{what} cannot be written into a segment's name: check the clock")]
     TimeOutOfRange {

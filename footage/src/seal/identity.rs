@@ -10,6 +10,7 @@ use crate::layout::{
 
 use super::encode::{base64, push_item, sha256, unbase64};
 use super::error::OpenError;
+use super::gap::GapReason;
 use super::{FORMAT_VERSION, SEGMENT_STANZA};
 
 /// An argument that is not there: age's arguments cannot be empty.
@@ -78,6 +79,9 @@ pub struct SegmentIdentity {
     pub sharing_policy: [u8; 32],
     /// Its predecessor; `None` for a stream's first.
     pub previous: Option<Previous>,
+    /// Why the media does not continue the predecessor's; `None` if it does. It is [`GapReason::start`] in a
+    /// stream's first segment, and there always is one after numbers that were given up.
+    pub gap: Option<GapReason>,
 }
 
 /// A stream's id: the first 16 bytes of the SHA-256 of its public key. So an object's name already says which
@@ -150,6 +154,7 @@ impl SegmentIdentity {
             digest,
             start,
             duration,
+            self.gap.as_ref().map_or(NONE, GapReason::as_str).into(),
         ]
     }
 
@@ -189,10 +194,11 @@ impl SegmentIdentity {
             previous_digest,
             previous_start,
             previous_duration,
+            gap,
             signature,
         ] = arguments[..]
         else {
-            return Err(malformed("the segment stanza must have 17 arguments"));
+            return Err(malformed("the segment stanza must have 18 arguments"));
         };
         let custody = match custody {
             "vault" => Custody::Vault,
@@ -233,6 +239,10 @@ impl SegmentIdentity {
             sharing_policy: unbase64(sharing_policy)
                 .ok_or_else(|| malformed("the sharing policy's digest"))?,
             previous,
+            gap: match gap {
+                NONE => None,
+                word => Some(GapReason::parse(word).map_err(|_| malformed("the gap's reason"))?),
+            },
         };
         if stream_id(&identity.stream_key) != identity.stream {
             return Err(malformed("the stream's id is not that of its public key"));
@@ -240,8 +250,20 @@ impl SegmentIdentity {
         if identity.previous.is_some_and(|p| p.sequence >= identity.sequence) {
             return Err(malformed("the previous sequence number is not smaller"));
         }
+        if !gap_fits(identity.sequence, identity.previous.as_ref(), identity.gap.as_ref()) {
+            return Err(malformed("the gap's reason does not fit the previous segment"));
+        }
         let signature = unbase64(signature).ok_or_else(|| malformed("the signature"))?;
         Ok((identity, signature))
+    }
+}
+
+/// Whether a segment can have this predecessor and this reason for a gap.
+pub(super) fn gap_fits(sequence: u64, previous: Option<&Previous>, gap: Option<&GapReason>) -> bool {
+    match previous {
+        None => gap == Some(&GapReason::start()),
+        Some(p) if p.sequence >= sequence => false,
+        Some(p) => gap.is_some() || p.sequence + 1 == sequence,
     }
 }
 

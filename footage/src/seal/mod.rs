@@ -8,12 +8,16 @@ mod close;
 mod digest;
 pub(crate) mod encode;
 mod error;
+mod gap;
 mod header;
 mod identity;
 mod keys;
+mod loss;
 mod open;
 mod owners;
+mod payload;
 mod recipient;
+mod record;
 mod rehead;
 mod secret;
 mod stream;
@@ -22,17 +26,20 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use close::{CloseRecord, CloseRecordError, LastSegment, MAX_REASON_BYTES};
+pub use close::{CloseRecord, LastSegment};
 pub use digest::{hash_segment, segment_digest};
 pub use error::{OpenError, SealError};
+pub use gap::{GapReason, InvalidGapReason, MAX_GAP_REASON_BYTES};
 pub use header::{AuthenticatedHeader, MAX_HEADER_BYTES, SealedHeader};
 pub use identity::{Custody, Previous, SegmentIdentity, stream_id};
 pub use keys::{MIN_RSA_BITS, PublicKey, PublicKeyError};
+pub use loss::LossRecord;
 pub use open::{OpenedSegment, SegmentExpectation, open};
 pub use owners::{
     InvalidOwners, MAX_OWNERS, MAX_SEALED_SHARE_BYTES, MAX_SHARE_BYTES, OwnersCustody, OwnersWindow,
     ShareContext, ShareError, WindowContext, WindowShare, combine,
 };
+pub use record::{MAX_REASON_BYTES, MAX_RECORD_BYTES, StreamRecordError};
 pub use rehead::{NewHeader, Reheaded, rehead};
 pub use secret::{Secret32, WrongSecretLength};
 pub use stream::{FinishedSegment, RecorderStream, SegmentPolicy, WindowCustody};

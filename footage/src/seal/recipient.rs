@@ -1,10 +1,12 @@
 //! The three stanzas, as an age recipient.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
 use age_core::format::{FileKey, Stanza};
+use age_core::secrecy::ExposeSecret;
 use aws_lc_rs::signature::Ed25519KeyPair;
 
 use super::encode::{base64, push_item, sha256};
@@ -50,6 +52,8 @@ pub(super) struct SegmentRecipient<'a> {
     pub window: &'a WrappedWindow,
     pub epoch_share: &'a Secret32,
     pub wrapped_epoch_share: &'a [u8],
+    /// The file key that age made, once it was wrapped: the payload is sealed with it.
+    pub file_key: OnceCell<FileKey>,
 }
 
 impl age::Recipient for SegmentRecipient<'_> {
@@ -76,6 +80,10 @@ impl age::Recipient for SegmentRecipient<'_> {
                 body: self.wrapped_epoch_share.to_vec(),
             },
         ];
+        let kept = FileKey::init_with_mut(|key| key.copy_from_slice(file_key.expose_secret()));
+        if self.file_key.set(kept).is_err() {
+            return Err(io::Error::other("a segment's file key was wrapped twice").into());
+        }
         Ok((stanzas, HashSet::new()))
     }
 }

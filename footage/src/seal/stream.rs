@@ -1,5 +1,6 @@
 //! A recorder stream: one incarnation of one camera's recorder.
 
+use std::cell::OnceCell;
 use std::io::Write;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -13,8 +14,10 @@ use crate::layout::{
 
 use super::close::{CloseRecord, LastSegment};
 use super::error::SealError;
+use super::gap::GapReason;
 use super::identity::{Custody, Previous, SegmentIdentity, stream_id};
 use super::keys::PublicKey;
+use super::loss::LossRecord;
 use super::owners::{OwnersCustody, Scope, SealedWindow};
 use super::recipient::{SegmentRecipient, WrappedWindow};
 use super::secret::Secret32;
@@ -56,6 +59,10 @@ pub struct FinishedSegment {
     pub digest: [u8; 32],
     /// SHA-256 of its header.
     pub header_digest: [u8; 32],
+    /// The segment before it in its stream, as its header names it.
+    pub previous: Option<Previous>,
+    /// Why its media does not continue that one's, as its header says.
+    pub gap: Option<GapReason>,
     /// The file's length.
     pub bytes: u64,
 }
@@ -128,13 +135,15 @@ impl RecorderStream {
     }
 
     /// Opens the next segment and writes its header. `opened_at` decides the hour, and counts in whole
-    /// milliseconds.
+    /// milliseconds. `gap` says why the media does not continue that of the last finished segment; the
+    /// first segment's is always [`GapReason::start`], and one after numbers that were given up always has one.
     ///
     /// An error after the sequence number was taken leaves a gap: no number is ever signed twice.
     pub fn open<W: Write>(
         &mut self,
         policy: &SegmentPolicy,
         opened_at: Timestamp,
+        gap: Option<GapReason>,
         tracks: Tracks,
         out: W,
     ) -> Result<SegmentWriter<W>, SealError> {
@@ -183,6 +192,11 @@ impl RecorderStream {
             epoch_recipient: policy.epoch_key.fingerprint(),
             sharing_policy: policy.sharing_policy,
             previous: self.last,
+            gap: match &self.last {
+                None => Some(GapReason::start()),
+                Some(last) if last.sequence + 1 != sequence => gap.or_else(|| Some(GapReason::given_up())),
+                Some(_) => gap,
+            },
         };
         let recipient = SegmentRecipient {
             identity: &identity,
@@ -191,19 +205,22 @@ impl RecorderStream {
             window: &window.wrapped,
             epoch_share: &epoch_share,
             wrapped_epoch_share: &wrapped_epoch_share,
+            file_key: OnceCell::new(),
         };
         self.next_sequence += 1;
         let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
             .map_err(|_| SealError::Crypto { doing: "sealing a header" })?;
+        let file_key = recipient.file_key.get().ok_or(SealError::Crypto { doing: "wrapping a file key" })?;
         let facts = Facts {
             stream: self.id.clone(),
             sequence,
+            gap: identity.gap.clone(),
             opened_at,
             policy: policy.retention_policy.clone(),
             epoch: policy.epoch,
             tracks,
         };
-        let writer = SegmentWriter::start(facts, encryptor, out)?;
+        let writer = SegmentWriter::start(facts, encryptor, file_key, out)?;
         self.open_sequence = Some(sequence);
         Ok(writer)
     }
@@ -228,7 +245,8 @@ impl RecorderStream {
             return Err(SealError::TimeOutOfRange { what: "a duration of over an hour" });
         }
         let (facts, written) = writer.end()?;
-        let Facts { stream, sequence, opened_at, policy, epoch, tracks } = facts;
+        let Facts { stream, sequence, gap, opened_at, policy, epoch, tracks } = facts;
+        let previous = self.last;
         self.last = Some(Previous { sequence, digest: written.digest, start_ms, duration_ms });
         let name = SegmentName {
             tenant: self.tenant.clone(),
@@ -246,6 +264,8 @@ impl RecorderStream {
             name,
             digest: written.digest,
             header_digest: written.header_digest,
+            previous,
+            gap,
             bytes: written.bytes,
         };
         Ok((finished, written.out))
@@ -262,6 +282,21 @@ impl RecorderStream {
     pub fn forget_expired(&mut self, now: Timestamp) {
         let hour = Hour::containing(now);
         self.windows.retain(|window| window.hour == hour);
+    }
+
+    /// Says of a finished segment of this stream that it will never reach the store. `reason` is for people:
+    /// one line, cut at [`super::MAX_REASON_BYTES`].
+    pub fn lose(
+        &self,
+        finished: &FinishedSegment,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<LossRecord, SealError> {
+        if finished.name.stream != self.id {
+            return Err(SealError::NotThisStreams { stream: finished.name.stream.to_string() });
+        }
+        let stream = (self.tenant.clone(), self.camera.clone(), self.id.clone(), self.public_key);
+        LossRecord::unsigned(stream, finished, reason, at)?.sign(&self.signer)
     }
 
     /// Ends the stream with a signed record; a segment that is still open is given up. `reason` is for people:

@@ -86,7 +86,7 @@ pub fn stream() -> RecorderStream {
 
 pub fn seal(stream: &mut RecorderStream, policy: &SegmentPolicy, media: &[u8]) -> Vec<u8> {
     let start = policy.epoch.start();
-    let mut writer = stream.open(policy, start, Tracks::Video, Vec::new()).unwrap();
+    let mut writer = stream.open(policy, start, None, Tracks::Video, Vec::new()).unwrap();
     writer.write_all(media).unwrap();
     stream.finish(writer, start.as_millisecond(), 60_000).unwrap().1
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use camerafleet_footage::layout::{Epoch, MAX_SEGMENT_DURATION_MS, Tracks};
 use camerafleet_footage::seal::{
-    CloseRecord, CloseRecordError, MAX_REASON_BYTES, PublicKey, RecorderStream, SealError, SealedHeader,
-    SegmentPolicy, SegmentWriter, WindowCustody, stream_id,
+    CloseRecord, GapReason, LossRecord, MAX_REASON_BYTES, PublicKey, RecorderStream, SealError, SealedHeader,
+    SegmentPolicy, SegmentWriter, StreamRecordError, WindowCustody, stream_id,
 };
 
 use crate::support::*;
@@ -39,9 +39,9 @@ fn an_abandoned_segment_is_a_gap_in_the_numbers() {
     let mut stream = stream();
     assert_eq!(stream.abandon(), None);
     seal(&mut stream, b"first");
-    let writer = stream.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+    let writer = stream.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()).unwrap();
     assert!(matches!(
-        stream.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()),
+        stream.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()),
         Err(SealError::SegmentOpen { sequence: 1 })
     ));
     assert_eq!(stream.abandon(), Some(1));
@@ -55,7 +55,7 @@ fn an_abandoned_segment_is_a_gap_in_the_numbers() {
 fn another_streams_writer_is_refused_and_harms_nothing() {
     let (mut one, mut other) = (stream(), stream());
     let open = |s: &mut RecorderStream| {
-        s.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::VideoAudio, Vec::new()).unwrap()
+        s.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::VideoAudio, Vec::new()).unwrap()
     };
     let (mine, foreign) = (open(&mut one), open(&mut other));
     assert!(matches!(one.finish(foreign, 0, 0), Err(SealError::NotTheOpenSegment)));
@@ -100,7 +100,7 @@ fn a_window_key_lasts_an_hour_and_a_policy() {
 fn only_the_right_keys_are_sealed_to() {
     let mut stream = stream();
     let mut attempt = |policy: &SegmentPolicy, opened: &str| {
-        stream.open(policy, at(opened), Tracks::Video, Vec::new()).map(|_| ())
+        stream.open(policy, at(opened), None, Tracks::Video, Vec::new()).map(|_| ())
     };
     let mut wrong = policy();
     wrong.window = WindowCustody::Vault(PublicKey::from_pem("camera-other", &keys().0.pem).unwrap());
@@ -121,7 +121,8 @@ fn only_the_right_keys_are_sealed_to() {
 fn an_impossible_time_abandons_the_segment() {
     let mut stream = stream();
     for (start, duration) in [(-1, 0), (i64::MAX, 0), (0, MAX_SEGMENT_DURATION_MS + 1)] {
-        let writer = stream.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+        let writer =
+            stream.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()).unwrap();
         assert!(matches!(stream.finish(writer, start, duration), Err(SealError::TimeOutOfRange { .. })));
     }
     assert_eq!(seal(&mut stream, b"media").0.name.sequence, 3);
@@ -146,8 +147,8 @@ impl Write for Full {
 fn a_full_disk_costs_the_segment_and_no_more() {
     let mut stream = stream();
     let opened = at("2026-11-25T12:00:00Z");
-    assert!(matches!(stream.open(&policy(), opened, Tracks::Video, Full(100)), Err(SealError::Io(_))));
-    let mut writer = stream.open(&policy(), opened, Tracks::Video, Full(50_000)).unwrap();
+    assert!(matches!(stream.open(&policy(), opened, None, Tracks::Video, Full(100)), Err(SealError::Io(_))));
+    let mut writer = stream.open(&policy(), opened, None, Tracks::Video, Full(50_000)).unwrap();
     assert_eq!(writer.sequence(), 1, "a signed number is not used again");
     writer.write_all(&media(65_536)).unwrap(); // the chunk is written when the next byte comes
     let error = writer.write_all(b"x").unwrap_err();
@@ -167,7 +168,7 @@ fn a_close_record_authenticates_the_last_segment() {
     let key = stream_.public_key();
     seal(&mut stream_, b"first");
     let (second, _) = seal(&mut stream_, b"second");
-    let _open = stream_.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+    let _open = stream_.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()).unwrap();
     let record = stream_.close("the pod\nstops", at("2026-11-25T13:00:01.5Z")).unwrap();
     let last = record.last.unwrap();
     assert_eq!((last.sequence, last.digest), (1, second.digest));
@@ -175,7 +176,7 @@ fn a_close_record_authenticates_the_last_segment() {
     assert_eq!(record.next_sequence, 3, "the open one was given up");
     assert_eq!(record.reason, "the pod stops");
     record.verify(&key).unwrap();
-    assert!(matches!(record.verify(&stream().public_key()), Err(CloseRecordError::BadSignature { .. })));
+    assert!(matches!(record.verify(&stream().public_key()), Err(StreamRecordError::BadSignature { .. })));
     assert!(record.key("p").starts_with(&format!("p/{}/streams/{}/", tenant(), camera())));
 
     let json = record.to_json();
@@ -212,8 +213,93 @@ fn a_close_record_authenticates_the_last_segment() {
     }
     assert!(matches!(
         CloseRecord::from_json(text.replacen("\"version\":1", "\"version\":2", 1).as_bytes()),
-        Err(CloseRecordError::UnknownVersion(2))
+        Err(StreamRecordError::UnknownVersion(2))
     ));
+}
+
+#[test]
+fn a_gap_is_signed_with_its_reason() {
+    let mut stream = stream();
+    let mut sealed = |gap: Option<&str>, abandon: bool| {
+        let gap = gap.map(|word| GapReason::parse(word).unwrap());
+        if abandon {
+            stream.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()).unwrap();
+            stream.abandon();
+        }
+        let writer =
+            stream.open(&policy(), at("2026-11-25T12:00:00Z"), gap, Tracks::Video, Vec::new()).unwrap();
+        let (_, file) = stream.finish(writer, 0, 1_000).unwrap();
+        header(&file).identity.gap.map(|gap| gap.to_string())
+    };
+    for (gap, abandon, expected) in [
+        (Some("stalled"), false, Some("start")), // whatever was before is not this stream's to say
+        (None, false, None),
+        (Some("camera-gone"), false, Some("camera-gone")),
+        (None, true, Some("given-up")),
+        (Some("disk"), true, Some("disk")),
+    ] {
+        assert_eq!(sealed(gap, abandon).as_deref(), expected, "{gap:?}");
+    }
+    for word in ["", "-", "-a", "a-", "a b", "A", "a1", "a_b", &"a".repeat(33)] {
+        assert!(GapReason::parse(word).is_err(), "{word:?}");
+    }
+    assert!(GapReason::parse("a".repeat(32)).is_ok());
+}
+
+#[test]
+fn a_loss_record_stands_for_a_segment_that_never_came() {
+    let mut stream_ = stream();
+    let key = stream_.public_key();
+    let (lost, _) = seal(&mut stream_, b"first");
+    let (last, file) = seal(&mut stream_, b"second");
+    let record = stream_.lose(&lost, "SpoolFull", at("2026-11-25T13:00:01.5Z")).unwrap();
+    record.verify(&key).unwrap();
+    assert_eq!(header(&file).identity.previous, Some(record.segment));
+    assert_eq!((record.previous, record.gap.as_ref().map(GapReason::as_str)), (None, Some("start")));
+    assert!(matches!(record.verify(&stream().public_key()), Err(StreamRecordError::BadSignature { .. })));
+    let (foreign, _) = seal(&mut stream(), b"another's");
+    let refused = stream_.lose(&foreign, "SpoolFull", at("2026-11-25T13:00:01.5Z"));
+    assert!(matches!(refused, Err(SealError::NotThisStreams { .. })));
+    let second = stream_.lose(&last, "SpoolFull", at("2026-11-25T13:00:01.5Z")).unwrap();
+    assert_eq!((second.previous, second.gap), (Some(record.segment), None));
+
+    let json = record.to_json();
+    let read = LossRecord::from_json(&json).unwrap();
+    assert_eq!(read, record);
+    read.verify(&key).unwrap();
+    let text = String::from_utf8(json.clone()).unwrap();
+    for (from, to) in [
+        (tenant().to_string(), "another"),
+        (camera().to_string(), "another"),
+        ("\"sequence\":0".into(), "\"sequence\":1"),
+        ("\"durationMs\":60000".into(), "\"durationMs\":60001"),
+        ("\"startMs\":1".into(), "\"startMs\":2"),
+        ("SpoolFull".into(), "SpoolFul1"),
+        (format!("\"lostAtMs\":{}", record.lost_at.as_millisecond()), "\"lostAtMs\":0"),
+    ] {
+        let changed = text.replacen(&from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        let changed = LossRecord::from_json(changed.as_bytes()).unwrap();
+        assert!(changed.verify(&key).is_err(), "{from}");
+    }
+    for (from, to) in [
+        ("\"version\":1", "\"version\":2"),
+        ("{", "{ "),
+        ("{", "{\"also\":1,"),
+        ("\"durationMs\":60000", "\"durationMs\":3600001"),
+        ("\"sequence\":0", "\"sequence\":9007199254740992"),
+        ("\"streamKey\":\"", "\"streamKey\":\"00"),
+        ("\"gap\":\"start\"", "\"gap\":null"),
+        ("\"gap\":\"start\"", "\"gap\":\"stalled\""),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        assert!(LossRecord::from_json(changed.as_bytes()).is_err(), "{from}");
+    }
+    // One kind of record is not taken for the other.
+    assert!(CloseRecord::from_json(&json).is_err());
+    let close = stream_.close("stop", at("2026-11-25T13:00:01.5Z")).unwrap();
+    assert!(LossRecord::from_json(&close.to_json()).is_err());
 }
 
 #[test]

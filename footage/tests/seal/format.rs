@@ -72,16 +72,17 @@ fn the_file_is_what_the_format_says() {
         BASE64.encode(first.digest),
         start.to_string(),
         "60000".to_owned(),
+        "-".to_owned(),
     ];
-    assert_eq!(segment.args[..16], expected);
-    assert_eq!(segment.args.len(), 17);
+    assert_eq!(segment.args[..17], expected);
+    assert_eq!(segment.args.len(), 18);
     assert_eq!(window.args, ["vault".to_owned(), format!("camera-{}", camera())]);
     assert_eq!(epoch.args, [epoch_key]);
     assert_eq!((segment.body.len(), window.body.len(), epoch.body.len()), (32, 384, 384));
 
     // The identity.
     let mut identity = item(b"camerafleet.io/segment");
-    for argument in &segment.args[..16] {
+    for argument in &segment.args[..17] {
         identity.extend(item(argument.as_bytes()));
     }
     assert_eq!(SealedHeader::parse(&file).unwrap().identity.encoded(), identity);
@@ -92,7 +93,7 @@ fn the_file_is_what_the_format_says() {
     for stanza in [segment, window, epoch] {
         message.extend(item(&sha256(&stanza.body)));
     }
-    let signature = BASE64.decode(&segment.args[16]).unwrap();
+    let signature = BASE64.decode(&segment.args[17]).unwrap();
     UnparsedPublicKey::new(&ED25519, public).verify(&message, &signature).unwrap();
 
     // The file key, and age's MAC under it.
@@ -242,7 +243,8 @@ fn a_header_is_small() {
     };
     let mut stream_ = RecorderStream::new(TenantId::parse(&*id).unwrap(), camera).unwrap();
     for _ in 0..50 {
-        let writer = stream_.open(&policy, at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+        let writer =
+            stream_.open(&policy, at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()).unwrap();
         let (_, file) = stream_.finish(writer, 1_795_611_600_000, 3_600_000).unwrap();
         longest = longest.max(SealedHeader::parse(&file).unwrap().byte_length());
     }

@@ -213,7 +213,7 @@ proptest! {
         let media = media(length);
         let mut stream = stream();
         let mut writer =
-            stream.open(&policy(), at("2026-11-25T12:00:00Z"), Tracks::Video, Vec::new()).unwrap();
+            stream.open(&policy(), at("2026-11-25T12:00:00Z"), None, Tracks::Video, Vec::new()).unwrap();
         let mut rest = &media[..];
         for piece in pieces {
             let (now, later) = rest.split_at(piece.min(rest.len()));

@@ -96,7 +96,7 @@ pub fn seal_in(
     media: &[u8],
     piece: usize,
 ) -> (FinishedSegment, Vec<u8>) {
-    let mut writer = stream.open(policy, at(opened), Tracks::Video, Vec::new()).unwrap();
+    let mut writer = stream.open(policy, at(opened), None, Tracks::Video, Vec::new()).unwrap();
     for piece in media.chunks(piece) {
         writer.write_all(piece).unwrap();
     }

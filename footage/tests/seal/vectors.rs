@@ -1,98 +1,145 @@
-//! The test vectors of `FORMAT.md`: files of a finished stream that every release must read.
+//! The test vectors of `FORMAT.md`: files that every release must read, and files that it must refuse for the
+//! right reason. `make vectors` writes them.
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::PrivateDecryptingKey;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use camerafleet_footage::digest::hex;
+use camerafleet_footage::ids::{CameraId, TenantId};
 use camerafleet_footage::layout::SegmentName;
-use camerafleet_footage::seal::{CloseRecord, SealedHeader, SegmentExpectation, open};
-use serde_json::{Value, json};
+use camerafleet_footage::seal::{
+    CloseRecord, LossRecord, OpenError, SealedHeader, Secret32, SegmentExpectation, StreamRecordError, open,
+};
+use serde_json::Value;
 
-use crate::support::*;
-
-const PREFIX: &str = "vectors";
+use crate::support::{TestKey, media};
 
 fn folder() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "vectors"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "testdata"].iter().collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn index() -> Value {
+    serde_json::from_slice(&fs::read(folder().join("index.json")).unwrap()).unwrap()
 }
 
-/// The media of each segment: as many bytes as this, as [`media`] makes them.
-const LENGTHS: [usize; 2] = [0, 70_000];
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn bytes(value: &Value) -> [u8; 32] {
+    let text = text(value);
+    std::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+}
+
+/// The name of an error's variant, as the index has it.
+fn kind(error: impl Debug) -> String {
+    let text = format!("{error:?}");
+    text.split([' ', '(', '{']).next().unwrap().to_owned()
+}
+
+/// All that a reader does with a segment.
+fn read_segment(index: &Value, vector: &Value, file: &[u8]) -> Result<(Vec<u8>, [u8; 32]), OpenError> {
+    let expected = SegmentExpectation {
+        tenant: TenantId::parse(text(&index["tenant"])).unwrap(),
+        camera: CameraId::parse(text(&index["camera"])).unwrap(),
+        stream_key: Some(bytes(&index["streamKey"])),
+    };
+    let secret = |field: &str| Secret32::from_bytes(&bytes(&vector[field]));
+    let mut opened = open(file, &expected, secret("windowKey"), secret("epochShare"))?;
+    opened
+        .identity()
+        .check_name(&SegmentName::parse(text(&index["prefix"]), text(&vector["key"])).unwrap())?;
+    let mut read = Vec::new();
+    opened.read_to_end(&mut read).map_err(|error| error.downcast::<OpenError>().unwrap())?;
+    Ok((read, opened.digest().unwrap()))
+}
+
+fn read_record(index: &Value, vector: &Value, file: &[u8]) -> Result<(), StreamRecordError> {
+    let stream_key = bytes(&index["streamKey"]);
+    match text(&vector["kind"]) {
+        "close" => CloseRecord::from_json(file)?.verify(&stream_key),
+        "loss" => LossRecord::from_json(file)?.verify(&stream_key),
+        other => panic!("a vector of kind {other}"),
+    }
+}
 
 #[test]
-fn the_vectors_open() {
-    let index: Value = serde_json::from_slice(&fs::read(folder().join("index.json")).unwrap()).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
+fn every_vector_is_read_or_refused_as_the_index_says() {
+    let index = index();
+    let mut files = BTreeSet::from(["index.json".to_owned()]);
+    let mut seen = BTreeSet::new();
+    for vector in index["vectors"].as_array().unwrap() {
+        let name = text(&vector["file"]);
+        files.insert(name.to_owned());
+        let file = fs::read(folder().join(name)).unwrap();
+        let found = if vector["kind"] == "segment" {
+            read_segment(&index, vector, &file).map(Some).map_err(kind)
+        } else {
+            read_record(&index, vector, &file).map(|()| None).map_err(kind)
+        };
+        match (&vector["error"], found) {
+            (Value::Null, Ok(read)) => {
+                if let Some((read, digest)) = read {
+                    let length = usize::try_from(vector["mediaBytes"].as_u64().unwrap()).unwrap();
+                    assert!(read == media(length), "{name}");
+                    assert_eq!(hex(&digest), text(&vector["digest"]), "{name}");
+                }
+            }
+            (expected, Err(error)) => {
+                assert_eq!(expected.as_str(), Some(&*error), "{name}");
+                seen.insert(error);
+            }
+            (expected, Ok(_)) => panic!("{name} is read, though it should be refused: {expected}"),
+        }
+    }
+    // The folder holds nothing else, and there is a vector for each error that a file alone can cause.
+    for folder_name in ["valid", "invalid"] {
+        for entry in fs::read_dir(folder().join(folder_name)).unwrap() {
+            let name = format!("{folder_name}/{}", entry.unwrap().file_name().to_str().unwrap());
+            assert!(files.contains(&name), "{name} is not in the index");
+        }
+    }
+    let all = "BadSignature Malformed Misnamed NotSealed TamperedHeader TamperedPayload Truncated UnknownVersion \
+               WrongCamera WrongSecret WrongStreamKey WrongTenant";
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
+}
+
+#[test]
+fn the_valid_vectors_are_one_stream() {
+    let index = index();
     let key = |field: &str| {
         let der = BASE64_STANDARD.decode(text(&index[field])).unwrap();
         TestKey::new(PrivateDecryptingKey::from_pkcs8(&der).unwrap())
     };
     let (camera_key, epoch_key) = (key("cameraKeyPkcs8"), key("epochKeyPkcs8"));
-    let close = CloseRecord::from_json(&fs::read(folder().join("close.json")).unwrap()).unwrap();
-    close.verify(&close.stream_key).unwrap();
-    let mut chain = None;
-    for (i, segment) in index["segments"].as_array().unwrap().iter().enumerate() {
-        let file = fs::read(folder().join(text(&segment["file"]))).unwrap();
-        let header = SealedHeader::parse(&file).unwrap();
+    let loss = LossRecord::from_json(&fs::read(folder().join("valid/loss.json")).unwrap()).unwrap();
+    let close = CloseRecord::from_json(&fs::read(folder().join("valid/close.json")).unwrap()).unwrap();
+    let mut head = None;
+    for vector in index["vectors"].as_array().unwrap() {
+        if vector["kind"] != "segment" || !vector["error"].is_null() {
+            continue;
+        }
+        let header = SealedHeader::parse(&fs::read(folder().join(text(&vector["file"]))).unwrap()).unwrap();
+        assert_eq!(hex(&header.identity.encoded()), text(&vector["identity"]));
         let w = camera_key.decrypt(header.wrapped_window_key().unwrap().1);
         let e = epoch_key.decrypt(header.wrapped_epoch_share().1);
-        assert_eq!(hex(w.expose()), text(&segment["windowKey"]));
-        assert_eq!(hex(e.expose()), text(&segment["epochShare"]));
-        assert_eq!(hex(&header.identity.encoded()), text(&segment["identity"]));
-        assert_eq!(header.identity.previous.map(|p| p.digest), chain);
-        let name = SegmentName::parse(PREFIX, &text(&segment["key"])).unwrap();
-        header.identity.check_name(&name).unwrap();
-        let expected = SegmentExpectation { stream_key: Some(close.stream_key), ..expectation() };
-        let mut opened = open(&file[..], &expected, w, e).unwrap();
-        let mut read = Vec::new();
-        opened.read_to_end(&mut read).unwrap();
-        assert!(read == media(LENGTHS[i]));
-        chain = opened.digest();
-        assert_eq!(hex(&chain.unwrap()), text(&segment["digest"]));
+        assert_eq!(
+            (hex(w.expose()), hex(e.expose())),
+            (text(&vector["windowKey"]).into(), text(&vector["epochShare"]).into())
+        );
+        if header.identity.previous == Some(loss.segment) {
+            assert_eq!(loss.previous.map(|p| p.digest), head);
+            assert_eq!(vector["gap"], "camera-gone");
+        } else {
+            assert_eq!(header.identity.previous.map(|p| p.digest), head);
+        }
+        head = Some(bytes(&vector["digest"]));
     }
-    assert_eq!(close.last.map(|last| last.digest), chain);
-}
-
-/// Run by hand, for a new version of the format: the files hold fresh random keys each time.
-#[test]
-#[ignore = "overwrites the vectors"]
-fn write_the_vectors() {
-    fs::create_dir_all(folder()).unwrap();
-    let mut stream = stream();
-    let mut segments = Vec::new();
-    for (i, length) in LENGTHS.into_iter().enumerate() {
-        let (finished, file) = seal_in(&mut stream, &policy(), "2026-11-25T12:00:00Z", &media(length), 1_400);
-        let (w, e) = secrets(&file);
-        let name = format!("segment-{i}.mp4.age");
-        fs::write(folder().join(&name), &file).unwrap();
-        segments.push(json!({
-            "file": name,
-            "key": finished.name.key(PREFIX),
-            "digest": hex(&finished.digest),
-            "identity": hex(&SealedHeader::parse(&file).unwrap().identity.encoded()),
-            "windowKey": hex(w.expose()),
-            "epochShare": hex(e.expose()),
-        }));
-    }
-    let close = stream.close("the vectors are complete", at("2026-11-25T12:02:00Z")).unwrap();
-    fs::write(folder().join("close.json"), close.to_json()).unwrap();
-    let pkcs8 = |key: &TestKey| {
-        let der: Pkcs8V1Der<'_> = key.private.as_der().unwrap();
-        BASE64_STANDARD.encode(der.as_ref())
-    };
-    let index = json!({
-        "about": "Keys made for these files alone, see FORMAT.md. media[i] = (i mod 251) xor (i >> 16 mod 256).",
-        "cameraKeyPkcs8": pkcs8(&keys().0),
-        "epochKeyPkcs8": pkcs8(&keys().1),
-        "segments": segments,
-    });
-    fs::write(folder().join("index.json"), serde_json::to_vec_pretty(&index).unwrap()).unwrap();
+    assert_eq!(close.last.map(|last| last.digest), head);
 }

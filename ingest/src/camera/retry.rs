@@ -2,19 +2,39 @@
 
 use std::time::Duration;
 
-/// The first wait's bound.
-const BASE: Duration = Duration::from_secs(1);
-/// The longest.
-const CAP: Duration = Duration::from_secs(30);
-/// The longest for a camera that allows one session: the old pod of a roll-over lets go at some moment, and
-/// the gap must stay under 5 s.
-const CAP_HAND_OVER: Duration = Duration::from_secs(4);
-/// How long after a camera was taken over that holds.
-const HAND_OVER: Duration = Duration::from_secs(300);
-/// Wrong passwords lock accounts: slowly then.
-const SLOW: Duration = Duration::from_secs(60);
-/// A connection that recorded this long was a good one.
-const HEALTHY: Duration = Duration::from_secs(60);
+/// The bounds of waits. Tests make them shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// No wait is shorter: a camera that closes at once is not to be hammered.
+    pub least: Duration,
+    /// The first wait's bound.
+    pub base: Duration,
+    /// The longest.
+    pub cap: Duration,
+    /// The longest for a camera that allows one session: the old pod of a roll-over lets go at some moment, and the gap
+    /// must stay under 5 s.
+    pub cap_hand_over: Duration,
+    /// How long after a camera was taken over that holds.
+    pub hand_over: Duration,
+    /// Wrong passwords lock accounts: slowly then.
+    pub slow: Duration,
+    /// A connection that recorded this long was a good one.
+    pub healthy: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            least: Duration::from_millis(100),
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(30),
+            cap_hand_over: Duration::from_secs(4),
+            hand_over: Duration::from_secs(300),
+            slow: Duration::from_secs(60),
+            healthy: Duration::from_secs(60),
+        }
+    }
+}
 
 /// What to base a wait on.
 #[derive(Clone, Copy, Debug)]
@@ -32,24 +52,31 @@ pub struct Attempt {
 /// Exponential back-off with full jitter.
 #[derive(Debug, Default)]
 pub struct Backoff {
+    limits: Limits,
     failures: u32,
 }
 
 impl Backoff {
+    /// At its beginning.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, failures: 0 }
+    }
+
     /// The wait after a failed attempt; `random` is any number.
     pub fn next(&mut self, attempt: &Attempt, random: u64) -> Duration {
-        if attempt.recorded >= HEALTHY {
+        let limits = &self.limits;
+        if attempt.recorded >= limits.healthy {
             self.failures = 0;
         }
         if attempt.refused {
             self.failures = 0;
-            return SLOW + portion(SLOW / 6, random);
+            return limits.slow + portion(limits.slow / 6, random);
         }
-        let cap = if attempt.one_session && attempt.since_start < HAND_OVER { CAP_HAND_OVER } else { CAP };
-        let bound = BASE.saturating_mul(1 << self.failures.min(10)).min(cap);
+        let handed_over = attempt.one_session && attempt.since_start < limits.hand_over;
+        let cap = if handed_over { limits.cap_hand_over } else { limits.cap };
+        let bound = limits.base.saturating_mul(1 << self.failures.min(10)).min(cap);
         self.failures = self.failures.saturating_add(1);
-        // Not none at all: a camera that closes at once is not to be hammered.
-        portion(bound, random).max(Duration::from_millis(100))
+        portion(bound, random).max(limits.least)
     }
 
     /// What was wrong was put right (by a person): start afresh.

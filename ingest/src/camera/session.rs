@@ -21,19 +21,16 @@ use retina::{
 };
 
 use super::{
-    failure::{Failure, Step, scrub},
-    network,
+    failure::{Failure, Step},
+    limits::Limits,
+    meter::{Meter, TooMuch},
+    network, said,
 };
 use crate::{
     config::diff::CameraSpec,
-    mux::{AudioTrack, VideoTrack, nal},
+    mux::{AudioTrack, VideoTrack, init, nal},
     segment::{Access, AudioFrame, VideoFrame},
 };
-
-/// For each of DESCRIBE (with connecting), SETUP and PLAY.
-const STEP: Duration = Duration::from_secs(10);
-/// How long an earlier session of ours is waited for.
-const STALE: Duration = Duration::from_secs(10);
 
 /// What a session gives.
 pub enum Item {
@@ -54,11 +51,14 @@ pub struct Camera {
     demuxed: Demuxed,
     video: usize,
     codec: Codec,
-    audio: Option<AudioTrack>,
+    audio: Option<(AudioTrack, &'static str)>,
     track: Option<Arc<VideoTrack>>,
     playing_since: Instant,
     /// The last thing that came was a [`Item::BadPacket`].
     bad_packet: bool,
+    /// Packets of another stream than the one announced came, and none of that one.
+    foreign: bool,
+    meter: Meter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +90,7 @@ impl Codec {
 /// Connects and plays.
 pub async fn connect(
     spec: &CameraSpec,
+    limits: &Limits,
     group: &Arc<SessionGroup>,
     attempt: usize,
 ) -> Result<Camera, Failure> {
@@ -98,7 +99,7 @@ pub async fn connect(
     // An earlier session of ours may hold the only one that the camera allows.
     let stale = group.stale_sessions();
     if stale.num_sessions > 0 {
-        let _ = tokio::time::timeout(STALE, group.await_stale_sessions(&stale)).await;
+        let _ = tokio::time::timeout(limits.stale, group.await_stale_sessions(&stale)).await;
     }
     let credentials = spec.credentials.as_ref().map(|credentials| Credentials {
         username: credentials.username.to_string(),
@@ -109,14 +110,14 @@ pub async fn connect(
         .user_agent("camerafleet".into())
         .session_group(group.clone())
         .session_id(SessionIdPolicy::UseFirst);
-    let mut session = step(spec, Step::Describe, Session::describe(url, options)).await?;
+    let mut session = step(spec, limits, Step::Describe, Session::describe(url, options)).await?;
 
     let streams = session.streams();
     let codecs = || streams.iter().enumerate().filter_map(|(i, stream)| Some((i, Codec::of(stream)?)));
     let (video, codec) = codecs().next().ok_or(Failure::UnsupportedCodec)?;
     // Not granted: never set up, so that the camera does not even send it.
     let audio = if spec.camera.audio {
-        streams.iter().enumerate().find_map(|(i, stream)| Some((i, aac(stream)?)))
+        streams.iter().enumerate().find_map(|(i, stream)| Some((i, sound(stream)?)))
     } else {
         None
     };
@@ -127,17 +128,27 @@ pub async fn connect(
     };
     for i in [Some(video), audio.as_ref().map(|(i, _)| *i)].into_iter().flatten() {
         let options = SetupOptions::default().transport(transport()).frame_format(FrameFormat::MP4);
-        step(spec, Step::Setup, session.setup(i, options)).await?;
+        step(spec, limits, Step::Setup, session.setup(i, options)).await?;
         // The camera may name another host as the source of its packets.
         if spec.camera.transport == Transport::Udp && !sends_from(&session.streams()[i], &address) {
             return Err(Failure::OutsideNetworks);
         }
     }
     let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
-    let playing = step(spec, Step::Play, session.play(options)).await?;
+    let playing = step(spec, limits, Step::Play, session.play(options)).await?;
     let demuxed = playing.demuxed().map_err(|error| failed(spec, Step::Play, &error))?;
     let audio = audio.map(|(_, track)| track);
-    Ok(Camera { demuxed, video, codec, audio, track: None, playing_since: Instant::now(), bad_packet: false })
+    Ok(Camera {
+        demuxed,
+        video,
+        codec,
+        audio,
+        track: None,
+        playing_since: Instant::now(),
+        bad_packet: false,
+        foreign: false,
+        meter: Meter::new(limits.frame_bytes),
+    })
 }
 
 /// The context's text is the only way to the address: `<me>(me) -> <peer>:<ports>`.
@@ -152,13 +163,32 @@ fn sends_from(stream: &Stream, address: &str) -> bool {
 
 async fn step<T>(
     spec: &CameraSpec,
+    limits: &Limits,
     step: Step,
     work: impl Future<Output = Result<T, retina::Error>>,
 ) -> Result<T, Failure> {
-    match tokio::time::timeout(STEP, work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(failed(spec, step, &error)),
+    let mut meter = Meter::new(limits.answer_bytes);
+    let mut work = Box::pin(work);
+    let done = tokio::time::timeout(limits.step, meter.watch(work.as_mut())).await;
+    match done {
+        Ok(Ok(Ok(done))) => Ok(done),
+        Ok(Ok(Err(error))) => Err(failed(spec, step, &error)),
+        Ok(Err(TooMuch)) => {
+            discard(work);
+            Err(Failure::TooMuch)
+        }
         Err(_) => Err(Failure::Timeout(step)),
+    }
+}
+
+/// Drops a session that sends without end. Elsewhere retina goes on reading in the background, for the answer to its
+/// TEARDOWN, and without a bound; here the task that it begins for that is dropped before it runs.
+fn discard<T>(session: T) {
+    if let Ok(nowhere) = tokio::runtime::Builder::new_current_thread().build() {
+        let entered = nowhere.enter();
+        drop(session);
+        drop(entered);
+        nowhere.shutdown_background();
     }
 }
 
@@ -168,35 +198,49 @@ fn failed(spec: &CameraSpec, step: Step, error: &retina::Error) -> Failure {
         Some(status) => Failure::from_status(status, spec.credentials.is_some(), step),
         None => Failure::from_text(&text, step),
     };
-    log(spec, failure, &text);
+    log(spec, failure, error.status_code(), &text);
     failure
 }
 
-fn log(spec: &CameraSpec, failure: Failure, text: &str) {
-    let secrets =
-        spec.credentials.as_ref().map(|c| [c.username.as_str(), c.password.as_str()]).unwrap_or_default();
-    tracing::info!(camera = %spec.id, name = spec.camera.name, reason = failure.word(), error = scrub(text, &secrets), "session failed");
+fn log(spec: &CameraSpec, failure: Failure, status: Option<u16>, text: &str) {
+    let error = said::in_its_own_words(text);
+    tracing::info!(camera = %spec.id, name = spec.camera.name, reason = failure.word(), status, error, "session failed");
 }
 
-/// AAC is the only sound that MP4 takes as it comes.
-fn aac(stream: &Stream) -> Option<AudioTrack> {
+/// The sound that MP4 takes as it comes, and its name. G.711's sample entries are QuickTime's.
+fn sound(stream: &Stream) -> Option<(AudioTrack, &'static str)> {
     if stream.media() != "audio" {
         return None;
     }
     let Some(ParametersRef::Audio(parameters)) = stream.parameters() else { return None };
-    let sample_entry = parameters.mp4_sample_entry().build().ok()?;
-    Some(AudioTrack { sample_entry, clock_rate: parameters.clock_rate() })
+    let clock_rate = parameters.clock_rate();
+    let (sample_entry, name) = match stream.encoding_name() {
+        "pcmu" => (init::g711(b"ulaw", parameters.channels().get(), clock_rate), "PCMU"),
+        "pcma" => (init::g711(b"alaw", parameters.channels().get(), clock_rate), "PCMA"),
+        _ => (parameters.mp4_sample_entry().build().ok()?, "AAC"),
+    };
+    Some((AudioTrack { sample_entry, clock_rate }, name))
 }
 
 impl Camera {
+    /// Closes the connection of a session that ended with [`Failure::TooMuch`].
+    pub fn discard(self) {
+        discard(self.demuxed);
+    }
+
     /// The sound's track, where it is recorded.
     pub fn audio(&self) -> Option<&AudioTrack> {
-        self.audio.as_ref()
+        self.audio.as_ref().map(|(track, _)| track)
     }
 
     /// Since PLAY was answered.
     pub fn playing_for(&self) -> Duration {
         self.playing_since.elapsed()
+    }
+
+    /// Whether all that came belongs to another stream than the one that the camera announced.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Whether the parameters of the picture are known.
@@ -211,13 +255,14 @@ impl Camera {
             codec: self.codec.name().into(),
             width: track.width.into(),
             height: track.height.into(),
-            audio: if self.audio.is_some() { "AAC".into() } else { String::new() },
+            audio: self.audio.as_ref().map_or("", |(_, name)| name).into(),
         })
     }
 
     /// The next thing that the camera sends. Dropping the future loses nothing.
     pub async fn next(&mut self, spec: &CameraSpec) -> Result<Item, Failure> {
-        let item = self.demuxed.next().await;
+        let item = self.meter.watch(self.demuxed.next()).await;
+        let item = item.map_err(|TooMuch| Failure::TooMuch)?;
         let after_bad_packet = std::mem::take(&mut self.bad_packet);
         match item {
             // After a packet that it could not take apart, retina goes on or ends, and does not say which.
@@ -228,6 +273,7 @@ impl Camera {
                 // Only errors about a packet have this line.
                 if text.contains("\npkt: ") {
                     self.bad_packet = true;
+                    self.foreign |= text.contains("wrong ssrc");
                     return Ok(Item::BadPacket);
                 }
                 let failure = if text.starts_with("Error reading") || text.contains("EOF") {
@@ -235,10 +281,14 @@ impl Camera {
                 } else {
                     Failure::Broken
                 };
-                log(spec, failure, &text);
+                log(spec, failure, error.status_code(), &text);
                 Err(failure)
             }
-            Some(Ok(CodecItem::VideoFrame(frame))) => Ok(self.video(frame)),
+            Some(Ok(CodecItem::VideoFrame(frame))) => {
+                self.foreign = false;
+                self.meter.reset();
+                Ok(self.video(frame))
+            }
             Some(Ok(CodecItem::AudioFrame(frame))) => {
                 let audio = AudioFrame {
                     raw: frame.timestamp().elapsed(),

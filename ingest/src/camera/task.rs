@@ -22,13 +22,6 @@ use crate::{
     segment::{Context, RecordError, Recorder, SealingError},
 };
 
-/// No frame for this long: stalled.
-const STALL: Duration = Duration::from_secs(30);
-/// No parameters for this long after PLAY.
-const PARAMETERS: Duration = Duration::from_secs(15);
-/// How often clocks and schedules are looked at.
-const TICK: Duration = Duration::from_secs(1);
-
 /// Why a session ended.
 enum End {
     Stopped,
@@ -58,22 +51,37 @@ impl Task {
     ) -> Result<Self, SealingError> {
         let spec = specs.borrow_and_update().clone();
         let recorder = Recorder::new(context.clone(), spec.clone())?;
-        let group = Arc::new(SessionGroup::default().named(spec.id.to_string()));
-        Ok(Self { context, specs, spec, stop, recorder, group, started: Instant::now(), attempts: 0 })
+        Ok(Self {
+            context,
+            specs,
+            spec,
+            stop,
+            recorder,
+            group: Arc::default(),
+            started: Instant::now(),
+            attempts: 0,
+        })
     }
 
     /// Runs until stopped, or until its stream is lost. The stream is closed with `reason()`.
     pub async fn run(mut self, reason: impl FnOnce() -> &'static str) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.context.limits.retry);
         while !self.stop.is_cancelled() && !self.recorder.is_lost() {
             self.refresh();
             if let Some((state, message)) = self.not_wanted() {
                 self.show(state, message);
-                self.pause(TICK).await;
+                self.pause(self.context.limits.tick).await;
                 continue;
             }
             let (end, recorded) = self.session().await;
-            if let Err(error) = self.recorder.end_session().await {
+            let reason = match &end {
+                End::Stopped => "Stop".to_owned(),
+                End::Changed => {
+                    self.not_wanted().map_or_else(|| "Reconfigured".into(), |(state, _)| format!("{state:?}"))
+                }
+                End::Failed(failure) => failure.word().to_owned(),
+            };
+            if let Err(error) = self.recorder.end_session(&reason).await {
                 tracing::error!(camera = %self.spec.id, %error, "the last segment of a session could not be finished");
             }
             match end {
@@ -100,7 +108,11 @@ impl Task {
         }
     }
 
-    fn failed(&self, failure: Failure, recorded: Duration) {
+    fn failed(&mut self, failure: Failure, recorded: Duration) {
+        if failure == Failure::TooMuch {
+            // Its session was dropped without a word, so that the old group would wait for its end.
+            self.group = Arc::default();
+        }
         let id = self.spec.id.as_str();
         let metrics = &self.context.metrics;
         metrics.reconnects.with_label_values(&[id, failure.word()]).inc();
@@ -108,7 +120,7 @@ impl Task {
             metrics.gaps.with_label_values(&[id, failure.word()]).inc();
         }
         // The first try after a good time is no condition yet: many cameras drop a session now and then.
-        if recorded >= STALL && failure == Failure::Ended {
+        if recorded >= self.context.limits.stall && failure == Failure::Ended {
             self.show(CameraState::Connecting, failure.message());
         } else {
             self.show(failure.state(), failure.message());
@@ -168,7 +180,7 @@ impl Task {
         self.attempts += 1;
         let spec = self.spec.clone();
         let stop = self.stop.clone();
-        let connect = session::connect(&spec, &self.group, self.attempts);
+        let connect = session::connect(&spec, &self.context.limits, &self.group, self.attempts);
         let connected = tokio::select! {
             () = stop.cancelled() => return (End::Stopped, Duration::ZERO),
             connected = connect => connected,
@@ -178,16 +190,20 @@ impl Task {
             Err(failure) => return (End::Failed(failure), Duration::ZERO),
         };
         if spec.camera.audio && camera.audio().is_none() {
-            tracing::warn!(camera = %spec.id, "sound is granted, but the camera offers none that can be recorded (AAC)");
+            tracing::warn!(camera = %spec.id, "sound is granted, but the camera offers none that can be recorded (AAC, G.711)");
         }
         self.recorder.begin_session(camera.audio().cloned());
         let mut first: Option<Instant> = None;
         let end = self.record(&mut camera, &mut first).await;
+        if matches!(end, End::Failed(Failure::TooMuch)) {
+            camera.discard();
+        }
         (end, first.map_or(Duration::ZERO, |first| first.elapsed()))
     }
 
     async fn record(&mut self, camera: &mut Camera, first: &mut Option<Instant>) -> End {
-        let mut tick = tokio::time::interval(TICK);
+        let limits = self.context.limits;
+        let mut tick = tokio::time::interval(limits.tick);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut last_frame = Instant::now();
         let mut last_recorded = Instant::now();
@@ -211,13 +227,13 @@ impl Task {
                     if self.not_wanted().is_some() {
                         return End::Changed;
                     }
-                    if !camera.has_parameters() && camera.playing_for() >= PARAMETERS {
-                        return End::Failed(Failure::NoParameters);
+                    if !camera.has_parameters() && camera.playing_for() >= limits.parameters {
+                        return End::Failed(if camera.is_foreign() { Failure::Foreign } else { Failure::NoParameters });
                     }
-                    if last_frame.elapsed() >= STALL {
-                        return End::Failed(Failure::Stalled);
+                    if last_frame.elapsed() >= limits.stall {
+                        return End::Failed(if camera.is_foreign() { Failure::Foreign } else { Failure::Stalled });
                     }
-                    if last_recorded.elapsed() >= STALL * 4 {
+                    if last_recorded.elapsed() >= limits.key_frame {
                         return End::Failed(Failure::NoKeyFrame);
                     }
                     continue;

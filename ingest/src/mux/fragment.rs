@@ -140,7 +140,8 @@ mod tests {
         queue.push(frame(3_600, b"video-two"));
         let mut next = 0;
         let fragment =
-            build(7, queue.finish(None).unwrap(), 0, vec![sound(10), sound(1_034)], &mut next).unwrap();
+            build(7, queue.finish(None, |end, _| end).unwrap(), 0, vec![sound(10), sound(1_034)], &mut next)
+                .unwrap();
         let mut bytes = fragment.head.clone();
         fragment.payload.iter().for_each(|p| bytes.extend_from_slice(p));
         assert_eq!(bytes.len(), fragment.len());

@@ -15,7 +15,7 @@ const SINCE_1904: i64 = 2_082_844_800;
 /// The picture's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoTrack {
-    /// A whole `avc1` or `hvc1` box.
+    /// A whole `avc1`, `hvc1` or `mp4v` box.
     pub sample_entry: Vec<u8>,
     /// Pixels.
     pub width: u16,
@@ -26,10 +26,21 @@ pub struct VideoTrack {
 /// The sound's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioTrack {
-    /// A whole `mp4a` box.
+    /// A whole `mp4a`, `ulaw` or `alaw` box.
     pub sample_entry: Vec<u8>,
     /// Units per second.
     pub clock_rate: u32,
+}
+
+/// The `AudioSampleEntry` (ISO/IEC 14496-12, 12.2.3) of G.711: `ulaw` or `alaw`.
+pub fn g711(kind: &[u8; 4], channels: u16, clock_rate: u32) -> Vec<u8> {
+    let mut entry = vec![0, 0, 0, 0, 0, 0, 0, 1];
+    entry.extend([0; 8]);
+    entry.extend(channels.to_be_bytes());
+    // Bits of a sample once it is decoded, then nothing, then the rate as 16.16.
+    entry.extend([0, 16, 0, 0, 0, 0]);
+    entry.extend((u64::from(clock_rate) << 16).min(u64::from(u32::MAX)).to_be_bytes().split_at(4).1);
+    container(kind, &[entry])
 }
 
 /// The bytes before the first fragment. `created` is in Unix seconds; `delay` is what the picture's presentation

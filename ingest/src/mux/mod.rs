@@ -2,7 +2,7 @@
 //! `moof` + `mdat` about once a second), so that memory holds one fragment and not one segment.
 
 mod fragment;
-mod init;
+pub mod init;
 pub mod nal;
 mod video;
 
@@ -43,7 +43,7 @@ pub struct AudioSample {
     pub pts: i64,
     /// Length in the audio's clock rate.
     pub length: u32,
-    /// Raw AAC.
+    /// AAC without a header, or G.711.
     pub data: Bytes,
 }
 
@@ -94,8 +94,13 @@ impl Muxer {
     }
 
     /// The rest. `next_pts` is the presentation time of the frame that begins the next segment, where there is one.
-    pub fn finish(&mut self, next_pts: Option<i64>) -> Result<Option<Fragment>, MuxError> {
-        let rest = self.video.finish(next_pts);
+    /// `length` is told where the picture ends and how long its last frame lasts, and says where it shall end.
+    pub fn finish(
+        &mut self,
+        next_pts: Option<i64>,
+        length: impl FnOnce(i64, i64) -> i64,
+    ) -> Result<Option<Fragment>, MuxError> {
+        let rest = self.video.finish(next_pts, length);
         rest.map(|run| self.fragment(run)).transpose()
     }
 
@@ -107,7 +112,7 @@ impl Muxer {
         self.audio.into_iter().map(moved).filter(|sample| sample.pts >= 0).collect()
     }
 
-    /// The video's end since the segment's start, in [`VIDEO_TIMESCALE`], of what has been given out.
+    /// The picture's end since the segment's start, in [`VIDEO_TIMESCALE`], of what has been given out.
     pub fn video_end(&self) -> i64 {
         self.video.end()
     }
@@ -155,7 +160,7 @@ mod tests {
             muxer.audio(AudioSample { pts: i * 1_024, length: 1_024, data: data.clone() });
         }
         // 0.2 s of picture are 9,600 units of sound.
-        let fragment = muxer.finish(Some(5 * 3_600)).unwrap().unwrap();
+        let fragment = muxer.finish(Some(5 * 3_600), |end, _| end).unwrap().unwrap();
         assert_eq!(fragment.payload.len(), 5 + 10);
         let early: Vec<_> = muxer.early_audio(5 * 3_600).iter().map(|sample| sample.pts).collect();
         assert_eq!(early, [10 * 1_024 - 9_600, 11 * 1_024 - 9_600]);

@@ -71,8 +71,14 @@ impl Queue {
         done
     }
 
-    pub fn finish(&mut self, next_pts: Option<i64>) -> Option<Run> {
-        self.run(next_pts)
+    /// See [`super::Muxer::finish`].
+    pub fn finish(&mut self, next_pts: Option<i64>, length: impl FnOnce(i64, i64) -> i64) -> Option<Run> {
+        let mut run = self.run(next_pts)?;
+        let last = run.frames.last_mut()?;
+        let change = length(self.next_dts, last.duration.into()) - self.next_dts;
+        last.duration = clamp(i64::from(last.duration) + change);
+        self.next_dts += change;
+        Some(run)
     }
 
     pub fn end(&self) -> i64 {
@@ -132,17 +138,15 @@ impl Queue {
     /// The last frame's length is the way to the next one; a frame that stands before a hole, or before
     /// nothing, must not fill it.
     fn last_duration(&mut self, last: i64, next_pts: Option<i64>) -> u32 {
-        let typical = self.typical();
-        let Some(next) = next_pts else { return typical };
+        let Some(next) = next_pts else { return self.typical() };
         let length = clamp(next - last);
         if self.reordered {
             // The next group may begin with frames that are shown before its first.
-            return length.min(typical);
+            return length.min(self.typical());
         }
-        if i64::from(length) == next - last && length <= typical.saturating_mul(2) {
-            self.note(next - last);
-        }
-        length.min(typical.saturating_mul(2))
+        // It counts before it is judged: of a camera with a frame a second, every frame is the last of its fragment.
+        self.note(next - last);
+        length.min(self.typical().saturating_mul(2))
     }
 
     fn note(&mut self, length: i64) {
@@ -184,7 +188,7 @@ mod tests {
         for i in 0..60 {
             runs.extend(queue.push(sample(i * 3_600, i % 50 == 0)));
         }
-        runs.extend(queue.finish(Some(60 * 3_600)));
+        runs.extend(queue.finish(Some(60 * 3_600), |end, _| end));
         let starts: Vec<_> = runs.iter().map(|r| r.start).collect();
         assert_eq!(starts, [0, 90_000, 180_000]);
         assert!(runs.iter().flat_map(times).all(|(dts, pts, length)| dts == pts && length == 3_600));
@@ -206,7 +210,7 @@ mod tests {
                 runs.extend(queue.push(sample(zero + n * 3_600, i == 0)));
             }
         }
-        runs.extend(queue.finish(None));
+        runs.extend(queue.finish(None, |end, _| end));
         let all: Vec<_> = runs.iter().flat_map(times).collect();
         assert_eq!(all.len(), 56);
         assert!(all.windows(2).all(|w| w[1].0 > w[0].0), "decode times rise: {all:?}");
@@ -223,9 +227,22 @@ mod tests {
                 queue.push(sample(i * 3_600, i == 0));
             }
             let next = next.map(|n| if n == 10 * 3_600 + 100 { 9 * 3_600 + 3_700 } else { n });
-            let run = queue.finish(next).unwrap();
+            let run = queue.finish(next, |end, _| end).unwrap();
             assert_eq!(run.frames.last().unwrap().duration, want, "{next:?}");
         }
+    }
+
+    #[test]
+    fn a_frame_a_second_lasts_a_second() {
+        let mut queue = Queue::new(None);
+        let mut runs = Vec::new();
+        for i in 0..4 {
+            runs.extend(queue.push(sample(i * SPAN, true)));
+        }
+        runs.extend(queue.finish(Some(4 * SPAN), |end, _| end));
+        assert_eq!(runs.len(), 4);
+        assert!(runs.iter().flat_map(times).all(|(_, _, length)| i64::from(length) == SPAN));
+        assert_eq!(queue.end(), 4 * SPAN);
     }
 
     #[test]
@@ -234,7 +251,7 @@ mod tests {
         for pts in [0, 3_600, 3_600, 3_600] {
             queue.push(sample(pts, pts == 0));
         }
-        let run = queue.finish(None).unwrap();
+        let run = queue.finish(None, |end, _| end).unwrap();
         assert!(times(&run).windows(2).all(|w| w[1].0 > w[0].0));
     }
 }

@@ -6,12 +6,18 @@ use super::timeline::Verdict;
 /// [`PATIENCE_MS`]: whoever lists a range of footage counts on a longest segment.
 const PATIENCE: u64 = 2;
 const PATIENCE_MS: u64 = 60_000;
+/// A segment of this many bytes is ended at the next random access point: an upload holds a whole one in memory.
+const BYTES: u64 = 64 << 20;
+/// And of this many wherever it is: a camera that sends more than any does must not fill the spool by itself.
+const MOST_BYTES: u64 = 96 << 20;
 
 /// Why a segment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// It has its length.
     Length,
+    /// It has as many bytes as it may.
+    Size,
     /// The policy, the camera's key or the audio setting changed.
     Policy,
     /// The picture's parameters changed.
@@ -22,6 +28,21 @@ pub enum Cut {
     Clock,
     /// No random access point came for too long.
     NoKeyFrame,
+}
+
+impl Cut {
+    /// What the next header says where frames were lost with the cut.
+    pub fn gap(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Size => "size",
+            Self::Policy => "policy",
+            Self::Parameters => "parameters",
+            Self::Gap => "no-frames",
+            Self::Clock => "clock",
+            Self::NoKeyFrame => "no-key-frame",
+        }
+    }
 }
 
 /// What to do with a frame.
@@ -44,6 +65,8 @@ pub struct View {
     pub open_ms: Option<u64>,
     /// The length to reach.
     pub target_ms: u64,
+    /// The open segment's media bytes so far.
+    pub open_bytes: u64,
     /// Whether decoding can start at this frame.
     pub sync: bool,
     /// What became of its timestamp.
@@ -74,7 +97,13 @@ pub fn decide(view: &View) -> Step {
     }
     if !view.sync {
         let most = (view.target_ms * PATIENCE).max(view.target_ms + PATIENCE_MS);
-        return if open >= most { Step::End(Cut::NoKeyFrame) } else { Step::Append };
+        return if open >= most {
+            Step::End(Cut::NoKeyFrame)
+        } else if view.open_bytes >= MOST_BYTES {
+            Step::End(Cut::Size)
+        } else {
+            Step::Append
+        };
     }
     let soft = if view.policy_changed {
         Some(Cut::Policy)
@@ -82,6 +111,8 @@ pub fn decide(view: &View) -> Step {
         Some(Cut::Clock)
     } else if open >= view.target_ms {
         Some(Cut::Length)
+    } else if view.open_bytes >= BYTES {
+        Some(Cut::Size)
     } else {
         None
     };
@@ -97,6 +128,7 @@ mod tests {
         let plain = View {
             open_ms: Some(10_000),
             target_ms: 60_000,
+            open_bytes: 1 << 20,
             sync: true,
             verdict: Verdict::Plain,
             clock_pending: false,
@@ -123,6 +155,9 @@ mod tests {
             ("clock, later", View { verdict: Verdict::NewLine, ..delta }, Step::Append),
             ("clock, now", View { clock_pending: true, ..plain }, Step::Begin(Some(Cut::Clock))),
             ("outlier", View { verdict: Verdict::Outlier, ..delta }, Step::Append),
+            ("size", View { open_bytes: BYTES, ..plain }, Step::Begin(Some(Cut::Size))),
+            ("size, not here", View { open_bytes: BYTES, ..delta }, Step::Append),
+            ("size, wherever", View { open_bytes: MOST_BYTES, ..delta }, Step::End(Cut::Size)),
             ("no key frame", View { open_ms: Some(120_000), ..delta }, Step::End(Cut::NoKeyFrame)),
             ("short, no key frame", View { open_ms: Some(50_000), target_ms: 2_000, ..delta }, Step::Append),
         ] {

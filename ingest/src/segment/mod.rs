@@ -42,7 +42,7 @@ pub struct AudioFrame {
     pub at_us: i64,
     /// In the audio's clock rate.
     pub length: u32,
-    /// Raw AAC.
+    /// AAC without a header, or G.711.
     pub data: Bytes,
 }
 

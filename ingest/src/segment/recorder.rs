@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camerafleet_footage::layout::Tracks;
+use camerafleet_footage::{layout::Tracks, seal::GapReason};
 use jiff::Timestamp;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     timeline::{Timeline, Verdict, WallClock},
 };
 use crate::{
+    camera::limits::Limits,
     config::diff::{self, CameraSpec, Change},
     metrics::Metrics,
     mux::{AudioSample, AudioTrack, Fragment, Muxer, VIDEO_TIMESCALE, VideoSample, VideoTrack},
@@ -35,6 +36,8 @@ pub struct Context {
     pub board: Arc<Board>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What cameras may take.
+    pub limits: Limits,
 }
 
 /// One camera's recorder, over all of its sessions.
@@ -46,6 +49,8 @@ pub struct Recorder {
     session: Session,
     open: Option<Open>,
     policy_changed: bool,
+    /// Why the next segment will not continue the last one; the first reason since then.
+    gap: Option<GapReason>,
     /// The usual length of a frame, 90 kHz.
     typical: u32,
 }
@@ -77,6 +82,8 @@ struct Placed {
 struct Open {
     muxer: Muxer,
     zero: i64,
+    /// Of media, without sound.
+    bytes: u64,
     track: Arc<VideoTrack>,
     /// Frames that refer to before the segment can only follow its first one.
     first_group: bool,
@@ -95,6 +102,7 @@ impl Recorder {
             session: Session::new(None),
             open: None,
             policy_changed: false,
+            gap: None,
             typical,
         })
     }
@@ -181,6 +189,7 @@ impl Recorder {
                 .open
                 .as_ref()
                 .map(|open| u64::try_from(us(placed.pts - open.zero) / 1_000).unwrap_or(0)),
+            open_bytes: self.open.as_ref().map_or(0, |open| open.bytes),
             target_ms: self.spec.camera.segment_duration_ms,
             sync: placed.frame.access == Access::Start,
             verdict: placed.verdict,
@@ -203,7 +212,7 @@ impl Recorder {
                 Ok(false)
             }
             Step::Begin(cut) => {
-                if let Some(cut @ (Cut::Length | Cut::Policy)) = cut
+                if let Some(cut @ (Cut::Length | Cut::Size | Cut::Policy)) = cut
                     && may_hold
                     && self.session.audio.as_ref().is_some_and(|(_, sound)| sound.is_behind(us(placed.pts)))
                 {
@@ -221,11 +230,15 @@ impl Recorder {
     async fn begin(&mut self, placed: Placed, cut: Option<Cut>) -> Result<(), RecordError> {
         let mut early = Vec::new();
         if let Some(cut) = cut {
-            let seamless = matches!(cut, Cut::Length | Cut::Policy | Cut::Parameters);
+            let seamless = matches!(cut, Cut::Length | Cut::Size | Cut::Policy | Cut::Parameters);
             if !seamless {
                 self.gap(cut);
             }
             early = self.end(seamless.then_some(placed.pts), seamless).await?;
+            // A seamless cut still breaks the run when the pod's own clock was set.
+            if seamless && !self.session.wall.continues() {
+                self.note_gap(Cut::Clock.gap());
+            }
         }
         self.session.clock_pending = false;
         self.policy_changed = false;
@@ -245,13 +258,20 @@ impl Recorder {
         let policy = Policy::new(&self.spec, key);
         let audio = self.session.audio.as_ref().map(|(track, _)| track.clone());
         let tracks = if audio.is_some() { Tracks::VideoAudio } else { Tracks::Video };
-        self.sealing(move |sealer| sealer.open(&policy, now, tracks)).await?;
+        let gap = self.gap.clone();
+        self.sealing(move |sealer| sealer.open(&policy, now, gap, tracks)).await?;
+        self.gap = None;
         self.context.board.open(&id, Some(epoch));
         let mut muxer =
             Muxer::new(VideoTrack::clone(&placed.frame.track), audio, now.as_second(), Some(self.typical));
         early.into_iter().for_each(|sample| muxer.audio(sample));
-        self.open =
-            Some(Open { muxer, zero: placed.pts, track: placed.frame.track.clone(), first_group: true });
+        self.open = Some(Open {
+            muxer,
+            zero: placed.pts,
+            bytes: 0,
+            track: placed.frame.track.clone(),
+            first_group: true,
+        });
         self.append(placed).await?;
         Ok(())
     }
@@ -270,6 +290,7 @@ impl Recorder {
         let labels = &[self.spec.id.as_str(), "video"];
         self.context.metrics.frames.with_label_values(labels).inc();
         self.context.metrics.bytes.with_label_values(labels).inc_by(frame.data.len() as u64);
+        open.bytes += frame.data.len() as u64;
         self.session.wall.frame(frame.at_us, us(pts));
         let sample = VideoSample { pts, sync: frame.access == Access::Start, data: frame.data };
         let fragment = open.muxer.video(sample).map_err(SealingError::from)?;
@@ -280,7 +301,9 @@ impl Recorder {
 
     async fn write(&mut self, fragment: Option<Fragment>) -> Result<(), RecordError> {
         let Some(fragment) = fragment else { return Ok(()) };
-        let written = self.sealing(move |sealer| sealer.fragment(&fragment)).await;
+        let end = self.open.as_ref().map_or(0, |open| us(open.muxer.video_end()));
+        let so_far = self.session.wall.so_far(end);
+        let written = self.sealing(move |sealer| sealer.fragment(&fragment, so_far)).await;
         if written.is_err() {
             self.open = None;
             self.context.board.open(&self.spec.id, None);
@@ -295,15 +318,22 @@ impl Recorder {
             self.session.wall.restart();
             return Ok(Vec::new());
         };
-        let rest = open.muxer.finish(next_pts.map(|pts| pts - open.zero)).map_err(SealingError::from)?;
+        let mut place = None;
+        let rest = open.muxer.finish(next_pts.map(|pts| pts - open.zero), |end, last| {
+            let (placed, length_us) = self.session.wall.finish(us(end), us(last), continues);
+            place = Some(placed);
+            length_us * i64::from(VIDEO_TIMESCALE) / 1_000_000
+        });
+        let rest = rest.map_err(SealingError::from)?;
         self.typical = open.muxer.typical();
-        let place = self.session.wall.finish(us(open.muxer.video_end()), continues);
         let id = self.spec.id.clone();
         let finished = self
             .sealing(move |sealer| {
-                if let Some(fragment) = rest {
-                    sealer.fragment(&fragment)?;
-                }
+                // A segment is begun with a frame, so that there is one to finish it with.
+                let (Some(fragment), Some(place)) = (rest, place) else {
+                    return Ok((None, sealer.recorder()));
+                };
+                sealer.fragment(&fragment, place)?;
                 let finished = sealer.finish(place, Timestamp::now())?;
                 Ok((finished, sealer.recorder()))
             })
@@ -318,17 +348,19 @@ impl Recorder {
         Ok(next_pts.map_or_else(Vec::new, |pts| open.muxer.early_audio(pts - open.zero)))
     }
 
-    /// The session is over: what is held back and open is finished.
-    pub async fn end_session(&mut self) -> Result<(), RecordError> {
+    /// The session is over: what is held back and open is finished. `reason` is one word in the fleet's
+    /// CamelCase.
+    pub async fn end_session(&mut self, reason: &str) -> Result<(), RecordError> {
         let released = self.release().await.map(|_| ());
         let ended = self.end(None, false).await.map(|_| ());
+        self.note_gap(reason);
         self.session = Session::new(None);
         released.and(ended)
     }
 
     /// The camera is recorded no more: the stream's last word is said.
     pub async fn close(mut self, reason: &'static str) -> Result<(), RecordError> {
-        self.end_session().await?;
+        self.end_session("Stop").await?;
         let Some(sealer) = self.sealer.take() else { return Err(SealingError::Lost.into()) };
         let closing = tokio::task::spawn_blocking(move || sealer.close(reason, Timestamp::now()));
         closing.await.unwrap_or(Err(SealingError::Lost))?;
@@ -354,9 +386,14 @@ impl Recorder {
         })
     }
 
-    fn gap(&self, cut: Cut) {
+    fn gap(&mut self, cut: Cut) {
+        self.note_gap(cut.gap());
         let reason = format!("{cut:?}");
         self.context.metrics.gaps.with_label_values(&[self.spec.id.as_str(), &reason]).inc();
+    }
+
+    fn note_gap(&mut self, reason: &str) {
+        self.gap = self.gap.take().or_else(|| gap_reason(reason));
     }
 
     fn dropped(&self, reason: &str) {
@@ -378,6 +415,18 @@ impl Session {
             held: None,
         }
     }
+}
+
+/// As headers write it: `KeysNotReady` is `keys-not-ready`.
+fn gap_reason(word: &str) -> Option<GapReason> {
+    let mut kebab = String::new();
+    for c in word.chars() {
+        if c.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(c.to_ascii_lowercase());
+    }
+    GapReason::parse(kebab).ok()
 }
 
 fn us(pts: i64) -> i64 {

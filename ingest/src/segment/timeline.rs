@@ -35,6 +35,8 @@ pub struct Timeline {
     offset: i64,
     doubted: u32,
     doubted_at: i64,
+    /// Whether frames come in another order than they are shown.
+    reordered: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ struct Last {
 impl Timeline {
     /// In units of `rate` per second.
     pub fn new(rate: u32) -> Self {
-        Self { rate: i64::from(rate), last: None, offset: 0, doubted: 0, doubted_at: 0 }
+        Self { rate: i64::from(rate), last: None, offset: 0, doubted: 0, doubted_at: 0, reordered: false }
     }
 
     /// Places a frame that arrived at `at_us` (µs) with timestamp `raw`; `step` is the usual length of a frame.
@@ -67,6 +69,7 @@ impl Timeline {
             return self.doubt(raw, last, at_us, step);
         };
         self.doubted = 0;
+        self.reordered |= moved < 0;
         self.last = Some(Last { pts, at_us });
         (pts, verdict)
     }
@@ -75,7 +78,15 @@ impl Timeline {
         let agrees = self.doubted > 0 && (raw - self.doubted_at).abs() <= JUMP_S * self.rate;
         self.doubted = if agrees { self.doubted + 1 } else { 1 };
         self.doubted_at = raw;
-        let pts = last.pts + i64::from(step);
+        let step = i64::from(step);
+        let pts = last.pts
+            + match self.doubted {
+                // Among frames that come in another order, one place further may be taken, so that doubted ones stand
+                // on halves, and a new line on quarters: no two are ever shown at the same time.
+                1 if self.reordered => step / 2,
+                AGREEING if self.reordered => step / 4 * 3,
+                _ => step,
+            };
         self.last = Some(Last { pts, at_us });
         if self.doubted < AGREEING {
             return (pts, Verdict::Outlier);
@@ -111,18 +122,34 @@ impl WallClock {
         self.least = Some(self.least.map_or(start, |least| least.min(start)));
     }
 
-    /// The open segment ends after `media_us`. With `continues`, the next one begins where it ends.
-    pub fn finish(&mut self, media_us: i64, continues: bool) -> Placed {
+    /// The open segment ends after `media_us`, the last frame of which lasts `last_us`. With `continues`, the next one
+    /// begins where it ends. Gives its place and its length, µs: that of its media from now on, for the last frame is
+    /// lengthened or shortened to it.
+    pub fn finish(&mut self, media_us: i64, last_us: i64, continues: bool) -> (Placed, i64) {
         let measured = self.least.take();
         let start = self.next_start.or(measured).unwrap_or(0);
         let error = measured.map_or(0, |measured| measured - start);
         let most = media_us * CORRECTION_PPM / 1_000_000;
-        let end = start + media_us + error.clamp(-most, most);
+        // Not to nothing.
+        let least = most.min(last_us / 4 * 3);
+        let end = start + media_us + error.clamp(-least, most);
         let stepped = error.abs() > CLOCK_STEP_US;
         self.next_start = (continues && !stepped).then_some(end);
         // Both ends are rounded, not the length: so one segment's end in milliseconds is the next one's start.
         let (start_ms, end_ms) = (start.div_euclid(1_000), end.div_euclid(1_000));
-        Placed { start_ms, duration_ms: u64::try_from(end_ms - start_ms).unwrap_or(0).max(1) }
+        let duration_ms = u64::try_from(end_ms - start_ms).unwrap_or(0).max(1);
+        (Placed { start_ms, duration_ms }, end - start)
+    }
+
+    /// The open segment's place as it is now, after `media_us`.
+    pub fn so_far(&self, media_us: i64) -> Placed {
+        let start = self.next_start.or(self.least).unwrap_or(0).div_euclid(1_000);
+        Placed { start_ms: start, duration_ms: u64::try_from(media_us / 1_000).unwrap_or(0).max(1) }
+    }
+
+    /// Whether the next segment begins where the last one ended.
+    pub fn continues(&self) -> bool {
+        self.next_start.is_some()
     }
 
     /// The run is broken: the next segment's start is measured anew.
@@ -187,6 +214,11 @@ mod tests {
                 ],
             ),
             (
+                "one outlier among B-frames",
+                vec![(0, 0), (10_800, 1), (3_600, 2), (900 * S, 3), (14_400, 4)],
+                vec![(0, Plain), (10_800, Plain), (3_600, Plain), (5_400, Outlier), (14_400, Plain)],
+            ),
+            (
                 "outliers that do not agree",
                 vec![(0, 0), (100 * S, 1), (900 * S, 2), (100 * S, 3), (900 * S, 4)],
                 vec![(0, Plain), (3_600, Outlier), (7_200, Outlier), (10_800, Outlier), (14_400, Outlier)],
@@ -206,7 +238,7 @@ mod tests {
             let begin = zero + i * 59_400_000;
             clock.frame(begin + 300, 0);
             clock.frame(begin + 29_700_000, 30_000_000);
-            segments.push(clock.finish(60_000_000, true));
+            segments.push(clock.finish(60_000_000, 40_000, true).0);
         }
         // The first start is the least estimate over its frames.
         assert_eq!(segments[0].start_ms, (zero + 29_700_000 - 30_000_000) / 1_000);
@@ -217,17 +249,59 @@ mod tests {
     }
 
     #[test]
+    fn a_last_frame_is_not_shortened_to_nothing() {
+        let mut clock = WallClock::default();
+        clock.frame(0, 0);
+        assert_eq!(clock.finish(60_000_000, 16_000, true).1, 60_000_000);
+        // The camera's clock is far too fast: 30 ms would be taken back, but the frame has 16.
+        clock.frame(59_000_000, 0);
+        assert_eq!(clock.finish(60_000_000, 16_000, true).1, 60_000_000 - 12_000);
+        // Too slow: there is room.
+        clock.frame(121_000_000, 0);
+        assert_eq!(clock.finish(60_000_000, 16_000, true).1, 60_000_000 + 30_000);
+    }
+
+    /// Moonfire#350 tells of 16 s after 236 segments.
+    #[test]
+    fn drift_stays_bounded_over_a_thousand_segments() {
+        for ppm in [-450, -80, 0, 80, 450] {
+            let mut clock = WallClock::default();
+            let zero = 1_700_000_000_000_000;
+            // How long what the camera calls 60 s takes.
+            let minute = 60_000_000 + 60 * ppm;
+            let mut random = 7_u64;
+            let mut before = None;
+            for n in 0..1_000 {
+                let begin = zero + n * minute;
+                for frame in 0..60 {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let late = i64::try_from(random >> 48).unwrap_or(0) * 2;
+                    clock.frame(begin + frame * minute / 60 + late, frame * 1_000_000);
+                }
+                let (placed, _) = clock.finish(60_000_000, 40_000, true);
+                let error = placed.start_ms - begin / 1_000;
+                assert!(error.abs() <= 60, "{ppm} ppm: {error} ms after {n} segments");
+                let end = placed.start_ms + i64::try_from(placed.duration_ms).unwrap();
+                assert!(before.replace(end).is_none_or(|before| before == placed.start_ms), "no seam");
+            }
+        }
+    }
+
+    #[test]
     fn a_gap_or_a_clock_that_was_set_begins_a_new_run() {
         let mut clock = WallClock::default();
         clock.frame(1_000_000_000, 0);
-        assert_eq!(clock.finish(1_000_000, false), Placed { start_ms: 1_000_000, duration_ms: 1_000 });
+        assert_eq!(
+            clock.finish(1_000_000, 40_000, false).0,
+            Placed { start_ms: 1_000_000, duration_ms: 1_000 }
+        );
         clock.frame(5_000_000_000, 0);
-        assert_eq!(clock.finish(1_000_000, true).start_ms, 5_000_000);
+        assert_eq!(clock.finish(1_000_000, 40_000, true).0.start_ms, 5_000_000);
         // NTP sets the clock by an hour: this segment keeps its line, the next one starts by the clock.
         clock.frame(8_600_000_000, 0);
-        assert_eq!(clock.finish(1_000_000, true).start_ms, 5_001_000);
+        assert_eq!(clock.finish(1_000_000, 40_000, true).0.start_ms, 5_001_000);
         clock.frame(8_601_000_000, 0);
-        assert_eq!(clock.finish(1_000_000, true).start_ms, 8_601_000);
+        assert_eq!(clock.finish(1_000_000, 40_000, true).0.start_ms, 8_601_000);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
 
-use camerafleet_footage::ids::CameraId;
+use camerafleet_footage::{ids::CameraId, seal::FinishedSegment};
 use serde::{Deserialize, Serialize};
+
+use super::file::{JOURNAL, journal_path};
 
 /// An epoch key, ordered by its time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub enum Kind {
     Segment,
     /// A stream's last word.
     CloseRecord,
+    /// What a stream says of a segment that was given up.
+    LossRecord,
 }
 
 /// A pending file's description.
@@ -33,8 +37,11 @@ pub struct Meta {
     pub key: String,
     /// Whose it is.
     pub camera: CameraId,
-    /// The epoch key that it needs; none for a close record.
+    /// The epoch key that it needs; none for a record.
     pub epoch: Option<EpochKey>,
+    /// The segment, for as long as its stream can still speak of it; none for a record.
+    #[serde(skip)]
+    pub segment: Option<Box<FinishedSegment>>,
     /// Unix milliseconds.
     pub finished_ms: i64,
     /// Its length.
@@ -75,6 +82,36 @@ pub(super) fn meta_name(number: u64) -> String {
 pub(super) fn write_meta(directory: &Path, number: u64, meta: &Meta) -> io::Result<()> {
     let json = serde_json::to_vec(meta).map_err(io::Error::other)?;
     fs::write(directory.join(meta_name(number)), json)
+}
+
+/// Moves what an earlier container was writing when it was killed to the files that wait: as much of each as its journal
+/// says is whole. Gives the number of those of which nothing was.
+pub(super) fn salvage(open: &Path, pending: &Path) -> io::Result<u64> {
+    let paths = fs::read_dir(open)?.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>()?;
+    let (journals, files): (Vec<_>, Vec<_>) =
+        paths.into_iter().partition(|path| path.extension().is_some_and(|extension| extension == JOURNAL));
+    let mut lost = 0;
+    for path in files {
+        let journal = journal_path(&path);
+        let number = path.file_name().and_then(|name| name.to_str()?.split('-').next()?.parse::<u64>().ok());
+        let meta = fs::read(&journal).ok().and_then(|json| serde_json::from_slice::<Meta>(&json).ok());
+        let whole = |meta: &Meta| fs::metadata(&path).is_ok_and(|file| file.len() >= meta.bytes);
+        match number.zip(meta.filter(whole)) {
+            Some((number, meta)) => {
+                fs::File::options().write(true).open(&path)?.set_len(meta.bytes)?;
+                write_meta(pending, number, &meta)?;
+                fs::rename(&path, pending.join(data_name(number)))?;
+                let (camera, bytes) = (&meta.camera, meta.bytes);
+                tracing::warn!(%camera, key = meta.key, bytes, "a segment was cut off when the recorder was killed");
+            }
+            None => {
+                lost += 1;
+                fs::remove_file(&path)?;
+            }
+        }
+    }
+    journals.iter().try_for_each(fs::remove_file)?;
+    Ok(lost)
 }
 
 /// What lies in a directory of pending files. Halves of pairs are removed.

@@ -1,5 +1,7 @@
 //! Sealed segments on disk: `open/` while they grow, `pending/` until the store has them. A container that is
-//! killed leaves whole pending files, which the next one in the same pod uploads.
+//! killed leaves whole pending files, which the next one in the same pod uploads. Of an open file it uploads the whole
+//! chunks: they open with the same keys, and the end is missing, which is told from a forgery by the stream's end, for it
+//! has no close record.
 //!
 //! The directory is an emptyDir: it does not outlive the node, so nothing is synced to disk.
 
@@ -8,27 +10,39 @@ mod file;
 pub mod upload;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use camerafleet_footage::{ids::CameraId, shard::SpoolConfig};
+use camerafleet_footage::{ids::CameraId, seal::FinishedSegment, shard::SpoolConfig};
 use tokio::sync::Notify;
 
 pub use entry::{Entry, EpochKey, Kind, Meta};
-pub use file::SpoolFile;
+pub use file::{Journal, SpoolFile};
 
 use crate::metrics::Metrics;
 
 /// Above this share of its bound (tenths) a spool that was full still counts as full.
 const STILL_FULL: u64 = 9;
+/// Segments given up that wait for their streams to record it; of more, the oldest are forgotten.
+const MAX_GIVEN_UP: usize = 4_096;
+
+/// A finished segment that was given up, for its stream to say so while it still can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The segment.
+    pub segment: Box<FinishedSegment>,
+    /// Why.
+    pub reason: &'static str,
+}
 
 struct State {
     limit: SpoolConfig,
     pending: BTreeMap<u64, Entry>,
+    given_up: VecDeque<GivenUp>,
     next: u64,
     /// Bytes of pending and open files.
     used: u64,
@@ -49,10 +63,9 @@ impl Spool {
         let (open, pending) = (root.join("open"), root.join("pending"));
         std::fs::create_dir_all(&open)?;
         std::fs::create_dir_all(&pending)?;
-        // Their stream's key died with the container: these can never be finished.
-        for file in std::fs::read_dir(&open)? {
-            std::fs::remove_file(file?.path())?;
-            metrics.lost.with_label_values(&["", "Killed"]).inc();
+        let lost = entry::salvage(&open, &pending)?;
+        if lost > 0 {
+            metrics.lost.with_label_values(&["", "Killed"]).inc_by(lost);
         }
         let found = entry::scan(&pending)?;
         let used = found.values().map(|entry| entry.meta.bytes).sum();
@@ -64,6 +77,7 @@ impl Spool {
             limit: SpoolConfig { size: u64::MAX, max_age_seconds: u64::MAX },
             next: found.keys().next_back().map_or(0, |n| n + 1),
             pending: found,
+            given_up: VecDeque::new(),
             used,
             full: false,
         };
@@ -90,6 +104,8 @@ impl Spool {
     pub fn commit(&self, file: SpoolFile, meta: Meta) -> io::Result<()> {
         let number = self.number();
         let (path, bytes) = file.keep();
+        // First, or a killed recorder would leave a file both waiting and, in part, open.
+        let _ = std::fs::remove_file(file::journal_path(&path));
         let meta = Meta { bytes, ..meta };
         let pending = self.root.join("pending");
         let moved = entry::write_meta(&pending, number, &meta)
@@ -164,6 +180,15 @@ impl Spool {
             state.pending.values().next().map_or(0, |entry| (now_ms - entry.meta.finished_ms) / 1_000);
         self.metrics.spool_oldest_age.set(oldest.max(0));
         self.metrics.spool_pending.set(i64::try_from(state.pending.len()).unwrap_or(i64::MAX));
+        let mut cameras = BTreeMap::<&CameraId, u64>::new();
+        for Entry { meta, .. } in state.pending.values() {
+            *cameras.entry(&meta.camera).or_default() += meta.bytes;
+        }
+        self.metrics.camera_spool_bytes.reset();
+        for (camera, bytes) in cameras {
+            let gauge = self.metrics.camera_spool_bytes.with_label_values(&[camera.as_str()]);
+            gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
         self.metrics.spool_bytes.set(i64::try_from(state.used).unwrap_or(i64::MAX));
     }
 
@@ -194,11 +219,27 @@ impl Spool {
     }
 
     /// For an entry that is in the queue no more.
-    fn give_up(&self, entry: &Entry, reason: &str) {
-        let Meta { camera, key, .. } = &entry.meta;
+    fn give_up(&self, entry: &Entry, reason: &'static str) {
+        let Meta { camera, key, segment, .. } = &entry.meta;
         tracing::error!(%camera, key, reason, "a segment that never reached the store is given up");
         self.metrics.lost.with_label_values(&[camera.as_str(), reason]).inc();
+        if let Some(segment) = segment.clone() {
+            let mut state = self.lock();
+            if state.given_up.len() == MAX_GIVEN_UP {
+                state.given_up.pop_front();
+            }
+            state.given_up.push_back(GivenUp { segment, reason });
+        }
         self.delete(entry);
+    }
+
+    /// A camera's segments that were given up since this was last asked.
+    pub fn take_given_up(&self, camera: &CameraId) -> Vec<GivenUp> {
+        let mut state = self.lock();
+        let (theirs, others): (VecDeque<_>, VecDeque<_>) =
+            state.given_up.drain(..).partition(|lost| lost.segment.name.camera == *camera);
+        state.given_up = others;
+        Vec::from(theirs)
     }
 
     fn delete(&self, entry: &Entry) {
@@ -228,13 +269,12 @@ impl Spool {
         self.lock().pending.is_empty()
     }
 
-    /// The cameras that have something pending, each with its oldest epoch key.
-    pub fn pending(&self) -> BTreeMap<CameraId, Option<EpochKey>> {
+    /// The cameras that have something pending, each with the epoch keys of it.
+    pub fn pending(&self) -> BTreeMap<CameraId, BTreeSet<EpochKey>> {
         let state = self.lock();
-        let mut cameras = BTreeMap::<CameraId, Option<EpochKey>>::new();
+        let mut cameras = BTreeMap::<CameraId, BTreeSet<EpochKey>>::new();
         for entry in state.pending.values() {
-            let oldest = cameras.entry(entry.meta.camera.clone()).or_default();
-            *oldest = [oldest.take(), entry.meta.epoch.clone()].into_iter().flatten().min();
+            cameras.entry(entry.meta.camera.clone()).or_default().extend(entry.meta.epoch.clone());
         }
         cameras
     }

@@ -10,8 +10,15 @@ fn put(spool: &Arc<Spool>, key: &str, bytes: usize, finished_ms: i64) -> io::Res
     let mut file = spool.create(&camera("c1"))?;
     file.write_all(&vec![7; bytes])?;
     let epoch = Some(EpochKey { start: finished_ms, name: format!("epoch-{key}") });
-    let meta =
-        Meta { kind: Kind::Segment, key: key.into(), camera: camera("c1"), epoch, finished_ms, bytes: 0 };
+    let meta = Meta {
+        kind: Kind::Segment,
+        key: key.into(),
+        camera: camera("c1"),
+        epoch,
+        segment: None,
+        finished_ms,
+        bytes: 0,
+    };
     spool.commit(file, meta)
 }
 
@@ -54,7 +61,51 @@ fn first_in_first_out_and_over_a_restart() {
     assert_eq!(spool.take(Instant::now()).unwrap_err(), Some(later));
     assert_eq!(spool.take(later).unwrap().attempts, 1);
     assert_eq!(spool.bytes(), 25);
-    assert_eq!(spool.pending()[&camera("c1")].as_ref().unwrap().start, 2);
+    let starts: Vec<_> = spool.pending()[&camera("c1")].iter().map(|epoch| epoch.start).collect();
+    assert_eq!(starts, [2, 3]);
+}
+
+#[test]
+fn of_what_was_open_the_whole_part_waits_after_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let meta = |key: &str, bytes| Meta {
+        kind: Kind::Segment,
+        key: key.into(),
+        camera: camera("c1"),
+        epoch: Some(EpochKey { start: 1, name: "e".into() }),
+        finished_ms: 1,
+        bytes,
+        segment: None,
+    };
+    {
+        let spool = Spool::open(directory.path(), Metrics::new()).unwrap();
+        let mut half = spool.create(&camera("c1")).unwrap();
+        let mut journal = half.journal();
+        half.write_all(b"whole").unwrap();
+        journal.note(&meta("first", 3)).unwrap();
+        journal.note(&meta("half", journal.bytes())).unwrap();
+        half.write_all(b"cut o").unwrap();
+        let mut liar = spool.create(&camera("c1")).unwrap();
+        liar.write_all(b"x").unwrap();
+        liar.journal().note(&meta("liar", 9)).unwrap();
+        std::mem::forget((half, liar));
+        // One that was finished, and one that was given up.
+        let mut finished = spool.create(&camera("c1")).unwrap();
+        finished.journal().note(&meta("part", 0)).unwrap();
+        finished.write_all(b"all").unwrap();
+        spool.commit(finished, meta("all", 0)).unwrap();
+        let given_up = spool.create(&camera("c1")).unwrap();
+        given_up.journal().note(&meta("given up", 0)).unwrap();
+    }
+    let metrics = Metrics::new();
+    let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
+    assert_eq!(keys(&spool), ["half", "all"]);
+    assert_eq!(spool.bytes(), 8);
+    let entry = spool.take(Instant::now()).unwrap();
+    assert_eq!(std::fs::read(spool.path(entry.number)).unwrap(), b"whole");
+    assert_eq!(metrics.lost.with_label_values(&["", "Killed"]).get(), 1);
+    assert_eq!(std::fs::read_dir(directory.path().join("open")).unwrap().count(), 0);
+    assert!(spool.number() > 3, "no number is used twice");
 }
 
 #[test]

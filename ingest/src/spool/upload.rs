@@ -135,8 +135,14 @@ impl Uploader {
                 *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = (0, None);
                 self.spool.give_back(entry.number, true, None);
                 self.board.store(None);
-                self.metrics.upload_seconds.observe(began.elapsed().as_secs_f64());
+                let labels = &[camera.as_str()];
+                self.metrics.upload_seconds.with_label_values(labels).observe(began.elapsed().as_secs_f64());
                 if entry.meta.kind == Kind::Segment {
+                    let delay = jiff::Timestamp::now().as_millisecond() - entry.meta.finished_ms;
+                    self.metrics
+                        .delay_seconds
+                        .with_label_values(labels)
+                        .observe(delay.max(0) as f64 / 1_000.0);
                     self.board.stored(camera);
                     self.metrics.stored.with_label_values(&[camera.as_str()]).inc();
                 }

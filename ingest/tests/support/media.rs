@@ -4,6 +4,7 @@
 
 use std::{path::Path, process::Command};
 
+use mp4_atom::{Any, Decode};
 use serde_json::Value;
 
 pub struct Media {
@@ -18,11 +19,8 @@ pub fn probe(path: &Path) -> Media {
         .arg(path)
         .output()
         .expect("ffprobe is installed");
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.is_empty(), "{complaints}");
     let mut json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let list = |value: Value| value.as_array().cloned().unwrap_or_default();
     Media {
@@ -42,20 +40,30 @@ impl Media {
         let packets = self.packets.iter().filter(|packet| packet["codec_type"] == kind);
         packets.map(|packet| packet[field].as_str().unwrap_or("NaN").parse().unwrap()).collect()
     }
-
-    /// The end of the picture, seconds.
-    pub fn video_end(&self) -> f64 {
-        let ends = self.times("video", "pts_time").into_iter().zip(self.times("video", "duration_time"));
-        ends.map(|(at, length)| at + length).fold(0.0, f64::max)
-    }
 }
 
-/// Decodes all of it; what ffmpeg complains of.
+/// The length of the picture as the boxes have it, ms: the sum of its samples' durations. (ffprobe tells those that the
+/// codec's own parameters ask for.) What is cut off does not count.
+pub fn length_ms(path: &Path) -> f64 {
+    let bytes = std::fs::read(path).unwrap();
+    let mut rest = &bytes[..];
+    let mut ticks = 0;
+    while let Ok(Any::Moof(_) | Any::Ftyp(_) | Any::Moov(_) | Any::Mdat(_)) = Any::decode(&mut &*rest) {
+        if let Ok(Any::Moof(moof)) = Any::decode(&mut rest) {
+            let picture = moof.traf.iter().filter(|traf| traf.tfhd.track_id == 1);
+            let samples = picture.flat_map(|traf| &traf.trun).flat_map(|trun| trun.samples.iter());
+            ticks += samples.map(|sample| u64::from(sample.duration.unwrap())).sum::<u64>();
+        }
+    }
+    ticks as f64 / 90.0
+}
+
+/// Decodes all of it, with the times that it has and not at a rate; what ffmpeg complains of.
 pub fn decode(path: &Path) -> String {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-xerror", "-i"])
         .arg(path)
-        .args(["-f", "null", "-"])
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"])
         .output()
         .expect("ffmpeg is installed");
     String::from_utf8_lossy(&output.stderr).into_owned()

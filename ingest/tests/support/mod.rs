@@ -4,7 +4,10 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 pub mod media;
+pub mod peer;
+pub mod rig;
 mod servers;
+pub mod spec;
 
 pub use servers::*;
 
@@ -24,7 +27,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, TenantId},
     layout::{Epoch, SegmentName, camera_key_name, epoch_key_name},
-    seal::{SealedHeader, Secret32, SegmentExpectation, SegmentIdentity, open},
+    seal::{OpenedSegment, SealedHeader, Secret32, SegmentExpectation, SegmentIdentity, open},
     shard::{CameraState, ShardStatus},
 };
 use serde_json::{Value, json};
@@ -51,7 +54,7 @@ impl Key {
         Self { name, pem, private: OaepPrivateDecryptingKey::new(private).unwrap() }
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Secret32 {
+    pub fn unwrap(&self, wrapped: &[u8]) -> Secret32 {
         let mut out = vec![0; self.private.min_output_size()];
         let secret = self.private.decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut out, None).unwrap();
         Secret32::from_bytes(&(&*secret).try_into().unwrap())
@@ -69,6 +72,8 @@ pub struct Shard {
     pub epoch: Key,
     pub camera_keys: Vec<(CameraId, Key)>,
     pub port: u16,
+    /// What is logged, where it is not the default.
+    pub filter: Option<&'static str>,
     process: Option<Process>,
 }
 
@@ -92,6 +97,7 @@ impl Shard {
             epoch: key,
             camera_keys: Vec::new(),
             port: free_port(),
+            filter: None,
             process: None,
         };
         shard.secret("store.accessKeyId", "root");
@@ -138,6 +144,10 @@ impl Shard {
             "uid-1",
         ]);
         let log = fs::File::options().append(true).create(true).open(self.log_path()).unwrap();
+        if let Some(filter) = self.filter {
+            command.env("RUST_LOG", filter);
+        }
+        command.stderr(log.try_clone().unwrap());
         self.process = Some(Process::spawn(command.stdout(log)));
         wait_for_port(self.port);
     }
@@ -190,19 +200,54 @@ impl Shard {
 
     /// Opens a stored segment with the private keys.
     pub fn unseal(&self, name: &SegmentName, sealed: &[u8]) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
-        let header = SealedHeader::parse(sealed).unwrap();
-        let (camera_key, window) = header.wrapped_window_key().unwrap();
-        let (epoch_key, share) = header.wrapped_epoch_share();
-        let (_, key) = self.camera_keys.iter().find(|(_, key)| key.name == camera_key).unwrap();
-        assert_eq!(epoch_key, self.epoch.name);
-        let expected = SegmentExpectation {
-            tenant: TenantId::parse(TENANT).unwrap(),
-            camera: name.camera.clone(),
-            stream_key: None,
-        };
-        let mut opened = open(sealed, &expected, key.unwrap(window), self.epoch.unwrap(share)).unwrap();
-        let mut media = Vec::new();
-        opened.read_to_end(&mut media).unwrap();
-        (opened.identity().clone(), opened.digest().unwrap(), media)
+        unseal(name, sealed, self.camera_key(sealed), &self.epoch)
     }
+
+    /// Opens what there is of a segment, and says whether it has its end.
+    pub fn unseal_what_there_is(&self, name: &SegmentName, sealed: &[u8]) -> (Vec<u8>, bool) {
+        let mut opened = opened(name, sealed, self.camera_key(sealed), &self.epoch);
+        opened.identity().check_name(name).unwrap();
+        let mut media = Vec::new();
+        match opened.read_to_end(&mut media) {
+            Ok(_) => (media, true),
+            Err(error) => {
+                assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "cut off, nothing else: {error}");
+                (media, false)
+            }
+        }
+    }
+
+    fn camera_key(&self, sealed: &[u8]) -> &Key {
+        let header = SealedHeader::parse(sealed).unwrap();
+        let (name, _) = header.wrapped_window_key().unwrap();
+        &self.camera_keys.iter().find(|(_, key)| key.name == name).unwrap().1
+    }
+}
+
+/// Opens a segment with the private keys.
+pub fn unseal(
+    name: &SegmentName,
+    sealed: &[u8],
+    camera_key: &Key,
+    epoch_key: &Key,
+) -> (SegmentIdentity, [u8; 32], Vec<u8>) {
+    let mut opened = opened(name, sealed, camera_key, epoch_key);
+    let mut media = Vec::new();
+    opened.read_to_end(&mut media).unwrap();
+    (opened.identity().clone(), opened.digest().unwrap(), media)
+}
+
+fn opened<'a>(
+    name: &SegmentName,
+    sealed: &'a [u8],
+    camera_key: &Key,
+    epoch_key: &Key,
+) -> OpenedSegment<&'a [u8]> {
+    let header = SealedHeader::parse(sealed).unwrap();
+    let (camera_key_name, window) = header.wrapped_window_key().unwrap();
+    let (epoch_key_name, share) = header.wrapped_epoch_share();
+    assert_eq!((camera_key_name, epoch_key_name), (&*camera_key.name, &*epoch_key.name));
+    let tenant = TenantId::parse(TENANT).unwrap();
+    let expected = SegmentExpectation { tenant, camera: name.camera.clone(), stream_key: None };
+    open(sealed, &expected, camera_key.unwrap(window), epoch_key.unwrap(share)).unwrap()
 }

@@ -7,6 +7,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -76,7 +77,31 @@ pub fn until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<
     }
 }
 
-/// An RTSP server with a password, and ffmpeg as its lens.
+/// Seconds of a film, after which it begins again.
+const FILM: &str = "90";
+
+/// A film of the given encoding. It is made once and kept: what is encoded while it is recorded stutters on a busy
+/// machine, and then the recording rightly does, too.
+pub fn film<S: AsRef<str>>(encode: &[S]) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let encode: Vec<&str> = encode.iter().map(AsRef::as_ref).collect();
+    let name: String = encode.concat().chars().filter(char::is_ascii_alphanumeric).collect();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let film = directory.join(format!("film-{FILM}-{name}.mkv"));
+    if !film.exists() {
+        // Under a name of its own until it is whole: other test programs may be making it, too.
+        let new = directory.join(format!("new-{}-{name}.mkv", std::process::id()));
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]);
+        ffmpeg.args(["-f", "lavfi", "-i", "sine=sample_rate=48000", "-t", FILM]);
+        assert!(ffmpeg.args(encode).arg(&new).status().expect("ffmpeg is installed").success());
+        fs::rename(new, &film).unwrap();
+    }
+    film
+}
+
+/// An RTSP server with a password, and ffmpeg, which plays a film into it, as its lens.
 pub struct Camera {
     pub port: u16,
     server: Option<Process>,
@@ -100,6 +125,7 @@ impl Camera {
     }
 
     pub fn on(&mut self) {
+        film(&self.encode);
         let address = format!("127.0.0.1:{}", self.port);
         let mut server = Command::new(tool("rtsp-camera"));
         server
@@ -110,10 +136,8 @@ impl Camera {
         self.server = Some(Process::spawn(&mut server));
         wait_for_port(self.port);
         let mut lens = Command::new("ffmpeg");
-        lens.args(["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]);
-        lens.args(["-f", "lavfi", "-i", "sine=sample_rate=48000"]);
-        lens.args(&self.encode);
-        lens.args(["-c:a", "aac", "-f", "rtsp", "-rtsp_transport", "tcp", &self.url()]);
+        lens.args(["-v", "error", "-re", "-stream_loop", "-1", "-i"]).arg(film(&self.encode));
+        lens.args(["-c", "copy", "-f", "rtsp", "-rtsp_transport", "tcp", &self.url()]);
         self.lens = Some(Process::spawn(lens.stderr(Stdio::null())));
     }
 
@@ -127,8 +151,20 @@ impl Camera {
     }
 }
 
-pub const H264: &[&str] =
-    &["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-bf", "0", "-pix_fmt", "yuv420p"];
+pub const H264: &[&str] = &[
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-g",
+    "50",
+    "-bf",
+    "0",
+    "-pix_fmt",
+    "yuv420p",
+    "-c:a",
+    "aac",
+];
 pub const H264_B_FRAMES: &[&str] = &[
     "-c:v",
     "libx264",
@@ -142,6 +178,10 @@ pub const H264_B_FRAMES: &[&str] = &[
     "0",
     "-pix_fmt",
     "yuv420p",
+    "-c:a",
+    "pcm_alaw",
+    "-ar",
+    "8000",
 ];
 pub const H265: &[&str] = &[
     "-c:v",
@@ -154,10 +194,25 @@ pub const H265: &[&str] = &[
     "yuv420p",
     "-x265-params",
     "log-level=error",
+    "-c:a",
+    "aac",
 ];
 
 /// As RFC 2435 can carry it.
-pub const MJPEG: &[&str] = &["-c:v", "mjpeg", "-huffman", "default", "-pix_fmt", "yuvj420p", "-q:v", "8"];
+pub const MJPEG: &[&str] = &[
+    "-c:v",
+    "mjpeg",
+    "-huffman",
+    "default",
+    "-pix_fmt",
+    "yuvj420p",
+    "-q:v",
+    "8",
+    "-c:a",
+    "pcm_mulaw",
+    "-ar",
+    "8000",
+];
 
 /// An S3 server over a directory.
 pub struct S3 {

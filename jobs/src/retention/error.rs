@@ -1,6 +1,6 @@
 //! What can go wrong in a run.
 
-use camerafleet_footage::{retention::Outcome, vault::VaultError};
+use camerafleet_footage::{log::LogError, retention::Outcome, vault::VaultError};
 
 /// A sentence with a next step, without credentials. What it says of numbers and times is in the log, not in
 /// the condition that is made of it.
@@ -58,6 +58,19 @@ pub enum JobError {
     /// Vault refused or did not answer.
     #[error("A key that is due could not be destroyed: {0}.")]
     Vault(#[from] VaultError),
+    /// The operator gave no log to look into.
+    #[error(
+        "The operator gave this job no log, so no key was destroyed: see the Tenant's LogReady, and the Secret of log.s3.readerCredentialsSecret."
+    )]
+    NoLog,
+    /// The log could not be read, or was altered.
+    #[error("That a key is to be destroyed could not be found in the log, so it was not: {0}.")]
+    Log(Box<LogError>),
+    /// The log says something else.
+    #[error(
+        "A key is named for destruction whose intent is not in the log, so it was not destroyed: see who wrote to the RetentionPolicy's status."
+    )]
+    NotIntended,
     /// The pod's files.
     #[error("{what} cannot be used: {why}; the operator mounts it.")]
     Setup {
@@ -78,6 +91,7 @@ impl JobError {
             Self::Store { .. } => "StoreFailed",
             Self::NotDeleted { .. } => "ObjectsRemain",
             Self::Vault(_) => "KeysRemain",
+            Self::NoLog | Self::Log(_) | Self::NotIntended => "LogUnproven",
             Self::Setup { .. } => "Misconfigured",
         }
     }
@@ -88,9 +102,13 @@ impl JobError {
             Self::NotOurPolicy | Self::Clock { .. } | Self::NoClock { .. } | Self::Setup { .. } => {
                 Outcome::Refused
             }
-            Self::Policy { .. } | Self::Store { .. } | Self::NotDeleted { .. } | Self::Vault(_) => {
-                Outcome::Incomplete
-            }
+            Self::Policy { .. }
+            | Self::Store { .. }
+            | Self::NotDeleted { .. }
+            | Self::Vault(_)
+            | Self::NoLog
+            | Self::Log(_)
+            | Self::NotIntended => Outcome::Incomplete,
         }
     }
 }

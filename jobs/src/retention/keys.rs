@@ -1,5 +1,6 @@
 //! Destroys the keys that the operator named, if the job finds them due by itself.
 
+use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
     ids::CameraId,
     layout::{Epoch, parse_camera_key_name, parse_epoch_key_name},
@@ -10,7 +11,7 @@ use camerafleet_footage::{
     vault::{Vault, VaultError},
 };
 
-use super::{Job, JobError, PolicySource, Report, policy::Checked};
+use super::{Job, JobError, PolicySource, Report, log::Intents, policy::Checked};
 
 /// Destroys what is named and due. One key that fails does not keep the others.
 pub(super) async fn destroy<P: PolicySource>(
@@ -18,23 +19,24 @@ pub(super) async fn destroy<P: PolicySource>(
     place: &Place,
     report: &mut Report,
 ) -> Result<(), JobError> {
-    let names: Vec<String> = Checked::read(job).await?.intents.into_iter().map(|intent| intent.key).collect();
-    let mut session: Option<Vault> = None;
-    for name in names {
-        match destroy_one(job, place, &name, &mut session).await {
+    let intents = Checked::read(job).await?.intents;
+    let mut session = Session::default();
+    for intent in intents {
+        let name = &intent.key;
+        match destroy_one(job, place, &intent, &mut session).await {
             Ok(true) => {
                 tracing::info!(key = name, "destroyed");
-                report.destroyed(&name);
+                report.destroyed(name);
             }
             Ok(false) => tracing::info!(key = name, "named for destruction, but not due: kept"),
             // The operator has written its intent and is about to allow it.
             Err(JobError::Vault(VaultError::DeletionNotAllowed { .. })) => {
                 tracing::info!(key = name, "not yet allowed to be destroyed");
-                report.not_allowed(&name);
+                report.not_allowed(name);
             }
             // Without its policy or Vault the rest fails alike.
             Err(error @ (JobError::Policy { .. } | JobError::NotOurPolicy)) => return Err(error),
-            Err(error @ JobError::Setup { .. }) => return Err(error),
+            Err(error @ (JobError::Setup { .. } | JobError::NoLog | JobError::Log(_))) => return Err(error),
             Err(JobError::Vault(error))
                 if error.is_transient() || matches!(error, VaultError::Denied { .. }) =>
             {
@@ -50,9 +52,10 @@ pub(super) async fn destroy<P: PolicySource>(
 async fn destroy_one<P: PolicySource>(
     job: &Job<P>,
     place: &Place,
-    name: &str,
-    session: &mut Option<Vault>,
+    intent: &DestroyIntent,
+    session: &mut Session,
 ) -> Result<bool, JobError> {
+    let name = intent.key.as_str();
     let may_go = match Named::parse(name, place) {
         Some(Named::Epoch(epoch)) => epoch_may_go(job, place, &epoch, name).await?,
         Some(Named::Camera(camera)) => camera_may_go(job, place, &camera, name).await?,
@@ -61,12 +64,24 @@ async fn destroy_one<P: PolicySource>(
     if !may_go {
         return Ok(false);
     }
-    let vault = match session {
+    let vault = match &mut session.vault {
         Some(vault) if !vault.expires_soon() => vault,
         other => other.insert(job.keys.session(&job.config.vault).await?),
     };
+    let log = match &session.log {
+        Some(log) => log,
+        None => session.log.insert(Intents::read(job, vault).await?),
+    };
+    log.prove(intent).await?;
     vault.delete_key(&job.config.vault.mount, name).await?;
     Ok(true)
+}
+
+/// What is opened once a key is due.
+#[derive(Default)]
+struct Session {
+    vault: Option<Vault>,
+    log: Option<Intents>,
 }
 
 /// What this job may destroy; whatever else an intent names is not its to.

@@ -10,6 +10,7 @@
 mod clock;
 mod error;
 mod keys;
+mod log;
 mod policy;
 mod report;
 mod setup;
@@ -29,7 +30,7 @@ pub use clock::StoreClock;
 pub use error::JobError;
 pub use policy::{Answer, KubePolicy, PolicySource};
 pub use report::{CameraReport, Report};
-pub use setup::{read_config, read_store, report_termination};
+pub use setup::{read_config, read_log_store, read_store, report_termination};
 
 use policy::Checked;
 
@@ -42,6 +43,8 @@ pub struct Job<P> {
     pub config: JobConfig,
     /// The tenant's bucket, with the retention role's credential.
     pub store: Arc<dyn ObjectStore>,
+    /// The bucket of the tenant's log, with a credential that only reads; none if the operator gave none.
+    pub log_store: Option<Arc<dyn ObjectStore>>,
     /// The store's clock.
     pub store_clock: StoreClock,
     /// The RetentionPolicy.

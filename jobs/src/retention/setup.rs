@@ -33,7 +33,21 @@ pub fn read_config(path: &Path) -> Result<JobConfig, JobError> {
 /// # Errors
 /// [`JobError::Setup`].
 pub fn read_store(config: &StoreConfig, folder: &Path) -> Result<Arc<dyn ObjectStore>, JobError> {
-    let field = |name: &str| text(&folder.join(name)).map(|t| Zeroizing::new(t.trim().to_owned()));
+    read(config, folder, "")
+}
+
+/// The log's bucket, with the credential in the same folder's `log.accessKeyId` and `log.secretAccessKey`.
+///
+/// # Errors
+/// [`JobError::Setup`].
+pub fn read_log_store(config: &StoreConfig, folder: &Path) -> Result<Arc<dyn ObjectStore>, JobError> {
+    read(config, folder, "log.")
+}
+
+fn read(config: &StoreConfig, folder: &Path, whose: &str) -> Result<Arc<dyn ObjectStore>, JobError> {
+    let field = |name: &str| {
+        text(&folder.join(format!("{whose}{name}"))).map(|t| Zeroizing::new(t.trim().to_owned()))
+    };
     let credential = StoreCredential {
         access_key_id: field("accessKeyId")?,
         secret_access_key: field("secretAccessKey")?,

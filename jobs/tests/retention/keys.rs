@@ -9,6 +9,7 @@ use camerafleet_footage::{
     custody::{self, CustodyError},
     ids::{CameraId, TenantId},
     layout::{Epoch, Tracks, camera_key_name, epoch_key_name},
+    log::LOG_KEY,
     retention::Outcome,
     seal::{PublicKey, RecorderStream, SealedHeader, SegmentExpectation, SegmentPolicy, WindowCustody, open},
     vault::{Vault, VaultError},
@@ -26,12 +27,18 @@ use crate::{
 const HCL: &str = include_str!("../../../operator/src/vault_setup/policies/retention.hcl");
 const NAMESPACE: &str = "{{identity.entity.aliases.@AUTH_ACCESSOR@.metadata.service_account_namespace}}";
 
-async fn retention_role(bao: &Bao) -> Vault {
+pub async fn retention_role(bao: &Bao) -> Vault {
     let hcl = HCL.replace(NAMESPACE, "elm-street").replace("@MOUNT_PREFIX@", "camerafleet");
     bao.with_token(&bao.token_with_policy("retention", &hcl).await)
 }
 
-fn key(epoch: &Epoch) -> String {
+/// All keys but the log's.
+pub async fn keys_left(vault: &Vault) -> Vec<String> {
+    let keys = vault.list_keys(MOUNT).await.unwrap();
+    keys.into_iter().filter(|name| name != LOG_KEY).collect()
+}
+
+pub fn key(epoch: &Epoch) -> String {
     epoch_key_name(&policy_id(), epoch)
 }
 
@@ -57,11 +64,11 @@ async fn only_keys_that_are_named_and_due_are_destroyed() {
 
     let policy = Policy::new("1h");
     let named = [due_key, late_key, forbidden_key, present_key, emptied_key, &others[0], &others[1]];
-    policy.intend(&named.map(String::as_str));
+    policy.intend(&s3, &root, &named.map(String::as_str)).await;
     let session = Keys::Session(retention_role(&bao).await);
     let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
 
-    let mut left = root.list_keys(MOUNT).await.unwrap();
+    let mut left = keys_left(&root).await;
     left.sort();
     let mut expected =
         [unnamed_key, late_key, forbidden_key, present_key, &others[0], &others[1]].map(Clone::clone);
@@ -76,11 +83,11 @@ async fn only_keys_that_are_named_and_due_are_destroyed() {
 
     // A key that is gone already is done, and the next run does the rest.
     root.allow_deletion(MOUNT, forbidden_key).await.unwrap();
-    policy.intend(&[due_key, forbidden_key]);
+    policy.intend(&s3, &root, &[due_key, forbidden_key]).await;
     let session = Keys::Session(retention_role(&bao).await);
     let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
     assert_eq!(report.summary.outcome, Outcome::Done, "{report:?}");
-    assert!(!root.list_keys(MOUNT).await.unwrap().contains(forbidden_key));
+    assert!(!keys_left(&root).await.contains(forbidden_key));
 }
 
 #[tokio::test]
@@ -98,10 +105,10 @@ async fn a_cameras_key_goes_when_nothing_of_it_is_left_under_any_policy() {
     s3.put(&segment("p-2", epoch(9), "c-3", 0).key(PREFIX), b"sealed", ago(500));
     let mut policy = Policy::new("1h");
     policy.cameras = vec!["c-4".to_owned()];
-    policy.intend(&keys.each_ref().map(String::as_str));
+    policy.intend(&s3, &root, &keys.each_ref().map(String::as_str)).await;
     let session = Keys::Session(retention_role(&bao).await);
     let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
-    let mut left = root.list_keys(MOUNT).await.unwrap();
+    let mut left = keys_left(&root).await;
     left.sort();
     assert_eq!(left, keys[1..], "{report:?}");
     assert_eq!((report.summary.outcome, report.summary.destroyed_keys), (Outcome::Done, 1));
@@ -121,13 +128,13 @@ async fn a_deleted_policys_unused_keys_go_before_their_epochs_are_over() {
     }
     s3.put(&segment("p-1", used, "c-1", 0).key(PREFIX), b"sealed", ago(1));
     let policy = Policy::new("1h");
-    policy.intend(&keys.each_ref().map(String::as_str));
+    policy.intend(&s3, &root, &keys.each_ref().map(String::as_str)).await;
     let deleted = Time(Timestamp::now());
     for (deletion, left) in [(None, &keys[..]), (Some(deleted), &keys[1..])] {
         policy.change(|policy| policy.metadata.deletion_timestamp = deletion);
         let session = Keys::Session(retention_role(&bao).await);
         let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;
-        let mut found = root.list_keys(MOUNT).await.unwrap();
+        let mut found = keys_left(&root).await;
         found.sort_by_key(|name| keys.iter().position(|key| key == name));
         assert_eq!(found, left, "{report:?}");
     }
@@ -143,11 +150,11 @@ async fn objects_that_cannot_be_deleted_keep_no_key_alive() {
     root.allow_deletion(MOUNT, &name).await.unwrap();
     s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(300));
     let policy = Policy::new("1h");
-    policy.intend(&[&name]);
+    policy.intend(&s3, &root, &[&name]).await;
     let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, deletes: AtomicUsize::new(0) };
     let session = Keys::Session(retention_role(&bao).await);
     let report = run(&job(&s3, Arc::new(refuses), &policy, Some(session))).await;
-    assert_eq!(root.list_keys(MOUNT).await.unwrap(), [""; 0], "{report:?}");
+    assert_eq!(keys_left(&root).await, [""; 0], "{report:?}");
     assert_eq!(report.summary.outcome, Outcome::Incomplete);
     assert_eq!((report.summary.overdue_objects, report.summary.destroyed_keys), (1, 1));
 }
@@ -157,7 +164,7 @@ async fn a_vault_that_is_away_keeps_no_object() {
     let s3 = S3::start();
     s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(300));
     let policy = Policy::new("1h");
-    policy.intend(&[&key(&epoch(5))]);
+    policy.name(&[(&key(&epoch(5)), Some(0))]);
     let report = run(&job(&s3, s3.store(), &policy, None)).await;
     assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
     assert_eq!(report.summary.outcome, Outcome::Incomplete, "{report:?}");
@@ -182,7 +189,7 @@ async fn a_saved_copy_does_not_open_after_its_key_is_destroyed() {
         sharing_policy: [0; 32],
     };
     let mut stream = RecorderStream::new(tenant.clone(), camera.clone()).unwrap();
-    let mut writer = stream.open(&segment_policy, of.start(), Tracks::Video, Vec::new()).unwrap();
+    let mut writer = stream.open(&segment_policy, of.start(), None, Tracks::Video, Vec::new()).unwrap();
     writer.write_all(b"a frame").unwrap();
     let (finished, copy) = stream.finish(writer, of.start().as_millisecond(), 60_000).unwrap();
     s3.put(&finished.name.key(PREFIX), &copy, ago(250));
@@ -195,7 +202,7 @@ async fn a_saved_copy_does_not_open_after_its_key_is_destroyed() {
     assert_eq!(media, b"a frame", "before, the copy opens");
 
     let policy = Policy::new("1h");
-    policy.intend(&[&key(&of)]);
+    policy.intend(&s3, &root, &[&key(&of)]).await;
     root.allow_deletion(MOUNT, &key(&of)).await.unwrap();
     let session = Keys::Session(retention_role(&bao).await);
     let report = run(&job(&s3, s3.store(), &policy, Some(session))).await;

@@ -17,9 +17,11 @@ use camerafleet_crds::{ID_ANNOTATION, RetentionPolicy, RetentionPolicyStatus};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},
     layout::{Epoch, Hour, SegmentName, Tracks},
-    retention::{JobConfig, VaultAccess},
+    log::{LOG_KEY, LogKey, NewEntry, VaultSigner, Writer, entry},
+    retention::{JobConfig, LogAccess, VaultAccess},
     shard::StoreConfig,
     store::{self, StoreCredential},
+    vault::Vault,
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +33,8 @@ use object_store::{
 use serde_json::json;
 
 pub const BUCKET: &str = "footage";
+pub const LOG_BUCKET: &str = "log";
+pub const ORIGIN: &str = "camerafleet.io/c-1/t-1";
 pub const PREFIX: &str = "elm";
 pub const TENANT: &str = "t-1";
 pub const POLICY: &str = "p-1";
@@ -46,7 +50,9 @@ pub struct S3 {
 impl S3 {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join(BUCKET)).unwrap();
+        for bucket in [BUCKET, LOG_BUCKET] {
+            fs::create_dir_all(folder.path().join(bucket)).unwrap();
+        }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(tool("versitygw"))
             .args(["--access", "root", "--secret", "rootsecret", "--region", "eu-1", "--port"])
@@ -78,11 +84,16 @@ impl S3 {
     }
 
     pub fn store(&self) -> Arc<dyn ObjectStore> {
+        self.bucket(BUCKET)
+    }
+
+    pub fn bucket(&self, name: &str) -> Arc<dyn ObjectStore> {
         let credential = StoreCredential {
             access_key_id: "root".to_owned().into(),
             secret_access_key: "rootsecret".to_owned().into(),
         };
-        Arc::new(store::s3(&self.config(), &credential, Duration::from_secs(10)).unwrap())
+        let config = StoreConfig { bucket: name.to_owned(), ..self.config() };
+        Arc::new(store::s3(&config, &credential, Duration::from_secs(10)).unwrap())
     }
 
     /// An object that the store took at `stored`.
@@ -186,11 +197,17 @@ impl Policy {
         }
     }
 
-    /// What the operator names for destruction.
-    pub fn intend(&self, keys: &[&str]) {
+    /// What the operator names for destruction, after it has logged it.
+    pub async fn intend(&self, s3: &S3, vault: &Vault, keys: &[&str]) {
+        let indices = log_intents(s3, vault, keys).await;
+        self.name(&keys.iter().copied().zip(indices.into_iter().map(Some)).collect::<Vec<_>>());
+    }
+
+    /// What the status names, whatever the log says.
+    pub fn name(&self, intents: &[(&str, Option<u64>)]) {
         let at = Timestamp::now();
-        let intents: Vec<_> =
-            keys.iter().map(|key| json!({"key": key, "epochEnd": at, "intendedAt": at})).collect();
+        let intent = |(key, index): &(&str, Option<u64>)| json!({"key": key, "epochEnd": at, "intendedAt": at, "logIndex": index});
+        let intents: Vec<_> = intents.iter().map(intent).collect();
         let status: RetentionPolicyStatus =
             serde_json::from_value(json!({"destroyIntents": intents})).unwrap();
         self.change(|policy| policy.status = Some(status));
@@ -211,6 +228,26 @@ impl PolicySource for Policy {
     }
 }
 
+/// Logs intents as the operator does.
+pub async fn log_intents(s3: &S3, vault: &Vault, keys: &[&str]) -> Vec<u64> {
+    let public = vault.create_signing_key(MOUNT, LOG_KEY).await.unwrap();
+    let (key, signer) = (LogKey::new(ORIGIN, public).unwrap(), VaultSigner { vault, mount: MOUNT });
+    let tenant = TenantId::parse(TENANT).unwrap();
+    let mut writer = Writer::open(s3.bucket(LOG_BUCKET), "", &tenant, key, &signer, None).await.unwrap();
+    let entry = |key: &&str| NewEntry {
+        id: format!("destroy-intent/{key}"),
+        at: Timestamp::now(),
+        entry: entry::DestroyIntent {
+            key: (*key).to_owned(),
+            cause: entry::DestroyCause::PastKeepFor,
+            policy: None,
+            epoch_end: None,
+        }
+        .into(),
+    };
+    writer.append(&signer, &keys.iter().map(entry).collect::<Vec<_>>()).await.unwrap()
+}
+
 /// A run with the real clock. Without `vault` nobody may ask for it.
 pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<Keys>) -> Job<Policy> {
     let config = JobConfig {
@@ -226,8 +263,13 @@ pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<K
             role: "camerafleet-retention".into(),
             mount: MOUNT.into(),
         },
+        log: Some(LogAccess {
+            store: StoreConfig { bucket: LOG_BUCKET.into(), prefix: String::new(), ..s3.config() },
+            origin: ORIGIN.into(),
+        }),
     };
     Job {
+        log_store: Some(s3.bucket(LOG_BUCKET)),
         store_clock: StoreClock::new(&config.store).unwrap(),
         config,
         store,

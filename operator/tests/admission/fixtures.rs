@@ -61,6 +61,8 @@ pub async fn install(server: &Server) {
             &format!("image.repository={}", image.0),
             &format!("image.tag={}", image.1),
             "vault.address=https://vault.example.com",
+            "log.s3.endpoint=https://s3.example.com",
+            "log.s3.bucket=log",
         ],
     ));
     objects.sort_by_key(|object| object["kind"] != "Namespace");

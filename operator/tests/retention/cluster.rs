@@ -6,10 +6,16 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use camerafleet_footage::{
+    shard::StoreConfig,
+    store::{self, StoreCredential},
+};
+use object_store::ObjectStore;
 use rcgen::SigningKey as _;
 use serde_json::{Value, json};
 
@@ -95,7 +101,9 @@ impl Cluster {
                 .arg("--disable-admission-plugins=ServiceAccount"),
             "kube-apiserver",
         );
-        fs::create_dir_all(path.join("s3/footage")).unwrap();
+        for bucket in ["footage", "log"] {
+            fs::create_dir_all(path.join("s3").join(bucket)).unwrap();
+        }
         cluster.run(
             Command::new(tool("versitygw"))
                 .args(["--access", "root", "--secret", "rootsecret", "--region", "us-east-1", "--port"])
@@ -136,6 +144,7 @@ impl Cluster {
             if chart == "camerafleet" {
                 helm.args(["--set", "image.repository=registry.example.com/camerafleet,image.tag=v1"]);
                 helm.args(["--set", "vault.address=https://vault.example.com:8200"]);
+                helm.args(["--set", "log.s3.endpoint=https://s3.example.com,log.s3.bucket=log"]);
             }
             let made = helm.output().unwrap();
             assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -182,7 +191,9 @@ impl Cluster {
                 .env("IMAGE", "registry.example.com/camerafleet:v1")
                 .env("LISTEN", format!("127.0.0.1:{}", free_port()))
                 .env("VAULT_ADDR", self.bao.config.address.as_str())
-                .env("VAULT_TOKEN_FILE", path.join("token")),
+                .env("VAULT_TOKEN_FILE", path.join("token"))
+                .env("LOG_S3_ENDPOINT", self.endpoint())
+                .env("LOG_S3_BUCKET", "log"),
             "operator",
         );
     }
@@ -194,6 +205,23 @@ impl Cluster {
 
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.s3)
+    }
+
+    /// A bucket.
+    pub fn store(&self, bucket: &str) -> Arc<dyn ObjectStore> {
+        let config = StoreConfig {
+            endpoint: self.endpoint(),
+            region: "us-east-1".into(),
+            bucket: bucket.into(),
+            prefix: String::new(),
+            path_style: true,
+            ca_bundle: None,
+        };
+        let credential = StoreCredential {
+            access_key_id: "root".to_owned().into(),
+            secret_access_key: "rootsecret".to_owned().into(),
+        };
+        Arc::new(store::s3(&config, &credential, Duration::from_secs(10)).unwrap())
     }
 
     /// An object that the store took at `stored`.

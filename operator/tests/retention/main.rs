@@ -9,9 +9,11 @@ mod cluster;
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},
     layout::{Epoch, Hour, SegmentName, Tracks, epoch_key_name},
+    log::{self, Entry, LOG_KEY, LogKey, Reader, entry::KeyDestroyed},
     retention::RunSummary,
 };
 use cluster::{Cluster, until};
+use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -54,6 +56,32 @@ fn declare(cluster: &Cluster) {
             "cameraNetworks": ["198.51.100.0/24"],
         },
     }));
+}
+
+/// The credentials of the logs' bucket.
+fn give_log(cluster: &Cluster) {
+    for name in ["camerafleet-log", "camerafleet-log-reader"] {
+        cluster.apply(&json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": name, "namespace": "camerafleet-system"},
+            "stringData": {"accessKeyId": "root", "secretAccessKey": "rootsecret"},
+        }));
+    }
+}
+
+/// What the tenant's log says, verified under the key that Vault has.
+async fn logged(cluster: &Cluster, tenant: &TenantId) -> Vec<Entry> {
+    let namespace = cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
+    let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), tenant);
+    let public = cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
+    let key = LogKey::new(origin, public).unwrap();
+    let reader = Reader::new(cluster.store("log"), "", tenant, key);
+    let checkpoint = reader.checkpoint().await.unwrap();
+    // Kept out of the bucket, too.
+    let map = get(cluster, "configmap", "camerafleet-log").unwrap();
+    assert_eq!(map["data"]["checkpoint"], checkpoint.note());
+    let snapshot = reader.at(&checkpoint);
+    snapshot.entries(0).map_ok(|entry| entry.record().unwrap().entry.clone()).try_collect().await.unwrap()
 }
 
 /// The pod of a run, as the kubelet leaves it.
@@ -104,6 +132,8 @@ async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy
         (reason(&tenant, "VaultReady").as_deref() == Some("Mounted")).then_some(tenant)
     })
     .await;
+    assert_eq!(reason(&tenant, "LogReady").as_deref(), Some("LogCredentialsMissing"));
+    assert_eq!(reason(&tenant, "Ready").as_deref(), Some("Active"), "recording does not wait for the log");
     cluster.apply(&json!({
         "apiVersion": "camerafleet.io/v1alpha1", "kind": "RetentionPolicy",
         "metadata": {"name": "short", "namespace": NAMESPACE},
@@ -160,12 +190,41 @@ async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy
         "-p",
         r#"{"spec":{"snapshotTTL":"1d"}}"#,
     ]);
-    until("the key to be allowed", async || {
-        let intents = policy(&cluster)?["status"]["destroyIntents"].clone();
-        (intents.as_array()?.len() == 1 && intents[0]["key"] == keys[0] && intents[0]["allowed"] == true)
-            .then_some(())
+    // What cannot be logged is not intended.
+    let waits = until("the key to wait for the log", async || {
+        let found = policy(&cluster)?;
+        (reason(&found, "KeyDestroyed")? == "LogUnavailable").then_some(found)
     })
     .await;
+    assert_eq!(waits["status"]["destroyIntents"], json!([]));
+    assert!(!deletable(&cluster, &keys[0]).await);
+    // Nor is what only the status says.
+    let now = Timestamp::now();
+    let forged =
+        json!({"status": {"destroyIntents": [{"key": keys[0], "intendedAt": now, "epochEnd": now}]}});
+    let forged = forged.to_string();
+    let patch = ["-n", NAMESPACE, "patch", "retpol", "short", "--subresource=status", "--type=merge", "-p"];
+    cluster.kubectl(&[&patch[..], &[&forged]].concat());
+    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+    assert!(!deletable(&cluster, &keys[0]).await);
+
+    give_log(&cluster);
+    let intent = until("the key to be allowed", async || {
+        let intents = policy(&cluster)?["status"]["destroyIntents"].clone();
+        (intents.as_array()?.len() == 1 && intents[0]["key"] == keys[0] && intents[0]["allowed"] == true)
+            .then_some(intents[0].clone())
+    })
+    .await;
+    let entries = logged(&cluster, &segment.tenant).await;
+    let index = usize::try_from(intent["logIndex"].as_u64().unwrap()).unwrap();
+    assert!(matches!(&entries[index], Entry::DestroyIntent(intent) if intent.key == keys[0]), "{entries:?}");
+    until("the log to be told open", async || {
+        let tenant = cluster.kubectl(&["get", "tenant", "elm-street", "-o", "json"]);
+        (reason(&tenant, "LogReady")? == "Open").then_some(())
+    })
+    .await;
+    let secret = get(&cluster, "secret", &name).unwrap();
+    assert!(secret["data"]["log.accessKeyId"].is_string(), "the job can read the log");
     assert!(deletable(&cluster, &keys[0]).await && !deletable(&cluster, &keys[1]).await);
 
     // The job's part.
@@ -187,9 +246,13 @@ async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy
     let events = cluster.kubectl(&["-n", NAMESPACE, "get", "events.events.k8s.io", "-o", "json"]).to_string();
     assert!(events.contains("DestroyIntended") && events.contains("KeyDestroyed"), "{events}");
 
+    let entries = logged(&cluster, &segment.tenant).await;
+    assert!(entries.contains(&KeyDestroyed { key: keys[0].clone() }.into()), "{entries:?}");
+
     // At rest nothing is written.
     tokio::time::sleep(std::time::Duration::from_secs(8)).await;
     assert_eq!(policy(&cluster).unwrap()["metadata"]["resourceVersion"], told["metadata"]["resourceVersion"]);
+    assert_eq!(logged(&cluster, &segment.tenant).await.len(), entries.len());
 
     // A deleted policy waits for its key and its footage.
     cluster.kubectl(&["-n", NAMESPACE, "delete", "retentionpolicy", "short", "--wait=false"]);

@@ -9,15 +9,15 @@ use k8s_openapi::api::{
 };
 use kube::{Api, ResourceExt};
 
-use super::{gather::Observed, intents::IntentLog, plan::Plan, resources::Resources};
-use crate::{context::Context, error::Error, kube_api};
+use super::{gather::Observed, intents, plan::Plan, resources::Resources};
+use crate::{context::Context, error::Error, kube_api, log::LogProblem};
 
 /// How far it came.
 pub enum Done {
     /// New intents were recorded: the rest is done when they are read back.
     Recorded,
     /// Everything.
-    Applied(Applied),
+    Applied(Box<Applied>),
 }
 
 /// What was done.
@@ -31,6 +31,8 @@ pub struct Applied {
     pub withdrawn: Vec<String>,
     /// Why one of them could not be told to Vault.
     pub failure: Option<VaultError>,
+    /// Why something could not be logged, and was not done.
+    pub unlogged: Option<LogProblem>,
 }
 
 /// Does it.
@@ -38,7 +40,6 @@ pub async fn apply(
     plan: &Plan,
     policy: &RetentionPolicy,
     observed: &Observed,
-    log: &IntentLog,
     context: &Context,
 ) -> Result<Done, Error> {
     let mut applied = Applied::default();
@@ -51,13 +52,15 @@ pub async fn apply(
     }
     let shredding = &plan.shredding;
     if !shredding.new.is_empty() {
-        log.record(policy, &shredding.new, context).await?;
-        return Ok(Done::Recorded);
+        match intents::record(policy, &observed.tenant, &shredding.new, context).await? {
+            Ok(()) => return Ok(Done::Recorded),
+            Err(problem) => applied.unlogged = Some(problem),
+        }
     }
     if !shredding.allow.is_empty() || !shredding.withdraw.is_empty() {
-        applied.failure = tell_vault(plan, policy, observed, log, context, &mut applied).await?.err();
+        applied.failure = tell_vault(plan, policy, observed, context, &mut applied).await?.err();
     }
-    Ok(Done::Applied(applied))
+    Ok(Done::Applied(Box::new(applied)))
 }
 
 /// Makes the CronJob and what it needs. Says why if the API server finds its schedule wanting, or admission its image:
@@ -89,7 +92,6 @@ async fn tell_vault(
     plan: &Plan,
     policy: &RetentionPolicy,
     observed: &Observed,
-    log: &IntentLog,
     context: &Context,
     applied: &mut Applied,
 ) -> Result<Result<(), VaultError>, Error> {
@@ -101,8 +103,7 @@ async fn tell_vault(
     let fresh =
         fresh.filter(|f| f.uid() == policy.uid() && f.metadata.generation == policy.metadata.generation);
     let Some(fresh) = fresh else { return Ok(Ok(())) };
-    let standing = log.standing(&fresh);
-    let stands = |key: &String| standing.iter().any(|intent| intent.key == *key);
+    let standing = intents::standing(&fresh);
     let vault = match context.vault.get(target).await {
         Ok(vault) => vault,
         Err(error) => return Ok(Err(error)),
@@ -116,7 +117,19 @@ async fn tell_vault(
             Err(error) => return Ok(Err(error)),
         }
     }
-    for key in plan.shredding.allow.iter().filter(|key| stands(key)) {
+    for key in &plan.shredding.allow {
+        let Some(intent) = standing.iter().find(|intent| intent.key == *key) else { continue };
+        match intents::is_logged(&observed.tenant, intent, context).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::error!(key, "the log has another entry where the intent was: the key stays");
+                continue;
+            }
+            Err(problem) => {
+                applied.unlogged = Some(problem);
+                break;
+            }
+        }
         match vault.allow_deletion(&mount, key).await {
             Ok(()) => applied.allowed.push(key.clone()),
             Err(VaultError::NoSuchKey { .. }) => {}

@@ -23,14 +23,19 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt};
 
 use super::{
-    intents::{IntentLog, MAX_INTENTS},
+    intents::{self, MAX_INTENTS},
     plan::{CameraKeys, is_cameras, terms},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
 use crate::{
-    conditions::Verdict, context::Context, controllers::ingest::vault_target, error::Error, identity,
-    kube_api, vault::Target,
+    conditions::Verdict,
+    context::Context,
+    controllers::ingest::vault_target,
+    error::Error,
+    identity, kube_api,
+    log::{LogProblem, LogStore, Who, read_settings},
+    vault::Target,
 };
 
 /// Looking into the store takes at most this long in one reconciliation.
@@ -52,6 +57,8 @@ pub struct Observed {
     pub policy_id: PolicyId,
     /// The tenant's store; or why it cannot be used.
     pub store: Result<TenantStore, Verdict>,
+    /// The tenant's log, with the job's credential; or why it has none.
+    pub log: Result<JobLog, LogProblem>,
     /// The tenant's Vault.
     pub vault: Result<Target, VaultError>,
     /// The policy's epoch keys in Vault.
@@ -72,6 +79,21 @@ pub struct Observed {
     pub run: Option<Run>,
 }
 
+/// What the job needs to look into the log.
+pub struct JobLog {
+    /// Where it is, and the credential that only reads.
+    pub store: LogStore,
+    /// The log's name.
+    pub origin: String,
+}
+
+impl JobLog {
+    async fn read(tenant: &TenantId, context: &Context) -> Result<Self, LogProblem> {
+        let store = read_settings(&context.args.log, Who::Reader, context).await?;
+        Ok(Self { store, origin: context.logs.origin(tenant, context).await? })
+    }
+}
+
 /// What was found in the store, or a sentence on why nothing is known.
 pub type Listed<T> = Result<T, String>;
 
@@ -89,7 +111,6 @@ pub struct Run {
 /// Reads it; none while the namespace is no tenant's.
 pub async fn gather(
     policy: &RetentionPolicy,
-    log: &IntentLog,
     context: &Context,
     now: Timestamp,
 ) -> Result<Option<Observed>, Error> {
@@ -98,13 +119,14 @@ pub async fn gather(
     let policy_id = identity::of(policy).and_then(|id| PolicyId::parse(id).ok());
     let Some(policy_id) = policy_id else { return Ok(None) };
     let store = store::read(&tenant, context).await?;
+    let log = JobLog::read(&tenant_id, context).await;
     let vault = vault_target(&tenant, context).await;
     let names = match &vault {
         Ok(target) => keys(target, &namespace, context).await,
         Err(error) => Err(error.clone()),
     };
     let (used, recorded) = used(&tenant, &namespace, context).await?;
-    let standing = log.standing(policy);
+    let standing = intents::standing(policy);
     let others = Api::<RetentionPolicy>::namespaced(context.client.clone(), &namespace);
     let others = kube_api::list(&others, "").await?;
     let ids = others.iter().filter_map(identity::of);
@@ -129,6 +151,7 @@ pub async fn gather(
         tenant_id,
         policy_id,
         store,
+        log,
         vault,
         keys,
     };

@@ -1,64 +1,105 @@
-//! The log in which the operator says that it will have a key destroyed, before it lets anyone do so.
+//! The operator says in the tenant's log that it will have a key destroyed, before it lets anyone do so: what is not
+//! recorded there is not allowed in Vault.
 
-use camerafleet_crds::{DestroyIntent, RetentionPolicy};
+use camerafleet_crds::{DestroyIntent, RetentionPolicy, Tenant};
+use camerafleet_footage::log::{
+    Entry, NewEntry,
+    entry::{self, DestroyCause, KeyDestroyed},
+};
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
 
-use crate::{context::Context, error::Error, kube_api};
+use crate::{context::Context, error::Error, kube_api, log::LogProblem};
 
 /// So many stand at once; the rest follow when these are done.
 pub const MAX_INTENTS: usize = 100;
 
-/// Where intents are recorded. The disclosure log becomes another variant: whatever it is, what is not recorded in
-/// it is not allowed in Vault.
-pub enum IntentLog {
-    /// The policy's own status, and an Event for each.
-    Status,
+/// What stands, as of this view of the policy. The status is a view for the job and for people: what is not in the
+/// log does not stand, as an intent of a release that had no log.
+pub fn standing(policy: &RetentionPolicy) -> Vec<DestroyIntent> {
+    let all = policy.status.as_ref().map(|s| s.destroy_intents.as_slice()).unwrap_or_default();
+    all.iter().filter(|intent| intent.log_index.is_some()).cloned().collect()
 }
 
-impl IntentLog {
-    /// What stands in it, as of this view of the policy.
-    pub fn standing(&self, policy: &RetentionPolicy) -> Vec<DestroyIntent> {
-        match self {
-            Self::Status => policy.status.as_ref().map(|s| s.destroy_intents.clone()).unwrap_or_default(),
-        }
+/// Logs new intents, then adds them to those that stand. They count from the next reconciliation on, which reads them
+/// back. What cannot be logged is not intended.
+pub async fn record(
+    policy: &RetentionPolicy,
+    tenant: &Tenant,
+    new: &[DestroyIntent],
+    context: &Context,
+) -> Result<Result<(), LogProblem>, Error> {
+    let entries: Vec<NewEntry> = new.iter().map(|intent| entry(policy, intent)).collect();
+    let indices = match context.logs.append(tenant, &entries, context).await {
+        Ok(indices) => indices,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let mut all = standing(policy);
+    let logged = new.iter().zip(indices);
+    all.extend(logged.map(|(intent, index)| DestroyIntent { log_index: Some(index), ..intent.clone() }));
+    let api =
+        Api::<RetentionPolicy>::namespaced(context.client.clone(), &policy.namespace().unwrap_or_default());
+    let patch = serde_json::json!({
+        "metadata": {"uid": policy.uid(), "resourceVersion": policy.resource_version()},
+        "status": {"destroyIntents": all},
+    });
+    let doing = format!("record which keys of {} are to be destroyed", kube_api::label(policy));
+    let (name, parameters) = (policy.name_any(), PatchParams::default());
+    kube_api::call(&doing, api.patch_status(&name, &parameters, &Patch::Merge(patch))).await?;
+    for intent in new {
+        let note = format!("The key {} is past its date and will be destroyed.", intent.key);
+        tell(policy, "DestroyIntended", "Destroy", note, context).await;
     }
+    Ok(Ok(()))
+}
 
-    /// Records new intents after those that stand. They count from the next reconciliation on, which reads them
-    /// back.
-    pub async fn record(
-        &self,
-        policy: &RetentionPolicy,
-        new: &[DestroyIntent],
-        context: &Context,
-    ) -> Result<(), Error> {
-        match self {
-            Self::Status => {
-                let mut all = self.standing(policy);
-                all.extend_from_slice(new);
-                let api = Api::<RetentionPolicy>::namespaced(
-                    context.client.clone(),
-                    &policy.namespace().unwrap_or_default(),
-                );
-                let patch = serde_json::json!({
-                    "metadata": {"uid": policy.uid(), "resourceVersion": policy.resource_version()},
-                    "status": {"destroyIntents": all},
-                });
-                let doing = format!("record which keys of {} are to be destroyed", kube_api::label(policy));
-                let (name, parameters) = (policy.name_any(), PatchParams::default());
-                kube_api::call(&doing, api.patch_status(&name, &parameters, &Patch::Merge(patch))).await?;
-            }
-        }
-        for intent in new {
-            let why = if intent.epoch_end.is_some() { "is past its date" } else { "opens nothing any more" };
-            let note = format!("The key {} {why} and will be destroyed.", intent.key);
-            tell(policy, "DestroyIntended", "Destroy", note, context).await;
-        }
-        Ok(())
+/// One entry for a key and a state of its policy's spec: found due again after a lost answer, it is the same.
+fn entry(policy: &RetentionPolicy, intent: &DestroyIntent) -> NewEntry {
+    let uid = policy.uid().unwrap_or_default();
+    let generation = policy.metadata.generation.unwrap_or_default();
+    let logged = entry::DestroyIntent {
+        key: intent.key.clone(),
+        cause: DestroyCause::PastKeepFor,
+        policy: Some(uid.clone()),
+        epoch_end: intent.epoch_end.as_ref().map(|end| end.0),
+    };
+    NewEntry {
+        id: format!("destroy-intent/{}/{uid}/{generation}", intent.key),
+        at: intent.intended_at.0,
+        entry: logged.into(),
     }
+}
+
+/// Whether the log has the intent: read and proven now, before Vault is told.
+pub async fn is_logged(
+    tenant: &Tenant,
+    intent: &DestroyIntent,
+    context: &Context,
+) -> Result<bool, LogProblem> {
+    let Some(index) = intent.log_index else { return Ok(false) };
+    let entry = context.logs.entry(tenant, index, context).await?;
+    Ok(matches!(entry, Entry::DestroyIntent(logged) if logged.key == intent.key))
+}
+
+/// Logs that keys are gone.
+pub async fn log_destroyed(
+    tenant: &Tenant,
+    gone: &[DestroyIntent],
+    context: &Context,
+) -> Result<(), LogProblem> {
+    let at = context.now();
+    let entries: Vec<NewEntry> = gone
+        .iter()
+        .map(|intent| NewEntry {
+            id: format!("key-destroyed/{}", intent.key),
+            at,
+            entry: KeyDestroyed { key: intent.key.clone() }.into(),
+        })
+        .collect();
+    context.logs.append(tenant, &entries, context).await.map(drop)
 }
 
 /// An Event on the policy. That it could not be written stops nothing.

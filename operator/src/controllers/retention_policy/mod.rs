@@ -22,7 +22,6 @@ pub use resources::POLICY_LABEL;
 
 use crate::{context::Context, error::Error, finalizer, identity, kube_api};
 use apply::Done;
-use intents::IntentLog;
 
 /// Keeps a deleted policy until its footage and its keys are gone.
 const FINALIZER: &str = "camerafleet.io/retention";
@@ -49,9 +48,8 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         }
         return Ok(Action::await_change());
     }
-    let log = IntentLog::Status;
     let now = context.now();
-    let Some(observed) = gather::gather(&policy, &log, &context, now).await? else {
+    let Some(observed) = gather::gather(&policy, &context, now).await? else {
         // After a restart the tenants are still to come, and nobody shall be told that there are none.
         if !context.index.synced.seen(&["tenants", "namespaces"]) {
             return Ok(Action::requeue(AFTER_WRITE));
@@ -64,19 +62,27 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
     if !draining && finalizer::add(&api, &*policy, FINALIZER).await? {
         return Ok(Action::requeue(AFTER_WRITE));
     }
-    let plan = plan::plan(&policy, &observed, &context.args, now)?;
+    let mut plan = plan::plan(&policy, &observed, &context.args, now)?;
+    let destroyed = intents::log_destroyed(&observed.tenant, &plan.shredding.gone, &context).await;
+    if destroyed.is_err() {
+        // It is told when it is logged, and the policy stays until then.
+        plan.shredding.keep_gone();
+        plan.release = false;
+    }
     if plan.release {
         // Before it is let go: what was destroyed last shall be told.
         status::announce(&policy, &plan, &context).await;
         finalizer::remove(&api, &*policy, FINALIZER).await?;
         return Ok(Action::await_change());
     }
-    let applied = match apply::apply(&plan, &policy, &observed, &log, &context).await? {
+    let mut applied = match apply::apply(&plan, &policy, &observed, &context).await? {
         Done::Recorded => return Ok(Action::requeue(AFTER_WRITE)),
         Done::Applied(applied) => applied,
     };
+    applied.unlogged = destroyed.err().or(applied.unlogged);
     let status = status::status(&policy, &observed, &plan, &applied, now);
     kube_api::write_status(&api, &*policy, policy.status.as_ref(), &status).await?;
     status::announce(&policy, &plan, &context).await;
-    Ok(Action::requeue(if applied.failure.is_some() { AFTER_WRITE } else { plan.look_again }))
+    let soon = applied.failure.is_some() || applied.unlogged.is_some();
+    Ok(Action::requeue(if soon { AFTER_WRITE } else { plan.look_again }))
 }

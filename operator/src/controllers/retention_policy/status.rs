@@ -168,13 +168,14 @@ fn run_verdict(run: &Run) -> Verdict {
         return Verdict::yes("Done", summary.message.clone());
     }
     // Only words that are known become reasons: the message is a pod's.
-    const REASONS: [&str; 8] = [
+    const REASONS: [&str; 9] = [
         "NotOurPolicy",
         "PolicyUnreadable",
         "ClocksDisagree",
         "StoreFailed",
         "ObjectsRemain",
         "KeysRemain",
+        "LogUnproven",
         "Misconfigured",
         "OutOfTime",
     ];
@@ -190,6 +191,12 @@ fn key_verdict(observed: &Observed, status: &RetentionPolicyStatus, applied: &Ap
         return Verdict::no(
             "StoreUnavailable",
             format!("Which keys are due cannot be told without the store: {why}."),
+        );
+    }
+    if applied.unlogged.is_some() {
+        return Verdict::no(
+            "LogUnavailable",
+            "Keys that are due are kept, as their destruction cannot be logged: see the Tenant's LogReady.",
         );
     }
     if status.key_destroyed_until.is_none() {

@@ -12,17 +12,19 @@ use super::{
     plan::{Ownership, Plan},
     resources,
 };
-use crate::{context::Context, controllers::ingest, error::Error, kube_api};
+use crate::{context::Context, controllers::ingest, error::Error, kube_api, log::LogProblem};
 
 /// What Vault said of the tenant's mount; `None` if it was not asked.
 pub struct Done {
     /// The mount is there, or why not.
     pub vault: Option<Result<(), VaultError>>,
+    /// The log is open, or why not; `None` if it was not tried.
+    pub log: Option<Result<(), LogProblem>>,
 }
 
 /// Does it.
 pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Done, Error> {
-    let Plan::Bind { namespace } = plan else { return Ok(Done { vault: None }) };
+    let Plan::Bind { namespace } = plan else { return Ok(Done { vault: None, log: None }) };
     let client = &context.client;
     let name = &tenant.spec.namespace;
     if *namespace == Ownership::Absent {
@@ -39,7 +41,13 @@ pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Do
         kube_api::apply(&accounts, &resources::job_account(tenant, account)).await?;
     }
     context.router.watch_secrets(name);
-    Ok(Done { vault: Some(mount(tenant, context).await) })
+    let vault = mount(tenant, context).await;
+    // Its key is in the mount. What is wrong with it is a condition: recording goes on without it.
+    let log = match vault {
+        Ok(()) => Some(context.logs.check(tenant, context).await),
+        Err(_) => None,
+    };
+    Ok(Done { vault: Some(vault), log })
 }
 
 /// Binds members' roles, and takes back what is no longer given.

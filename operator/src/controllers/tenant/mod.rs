@@ -55,6 +55,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
         false => None,
     };
     if progress == Some(Progress::Done) {
+        context.logs.forget(&tenant);
         finalizer::remove(&api, &*tenant, FINALIZER).await?;
         return Ok(Action::await_change());
     }
@@ -64,7 +65,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     }
     let done = match progress {
         // Nothing new comes into a namespace that goes.
-        Some(Progress::Namespace) => apply::Done { vault: None },
+        Some(Progress::Namespace) => apply::Done { vault: None, log: None },
         _ => apply::apply(&plan, &tenant, &context).await?,
     };
     let admission = context.admission.verdict();

@@ -35,6 +35,11 @@ pub fn status(
         Some(Err(error)) => vault::verdict(error),
         None => Verdict::unknown("NamespaceNotReady", "Vault is asked when the namespace is the tenant's."),
     };
+    let log = match &done.log {
+        Some(Ok(())) => Verdict::yes("Open", "What the operator does is logged."),
+        Some(Err(problem)) => problem.verdict(),
+        None => Verdict::unknown("VaultNotReady", "The log is opened when Vault holds the tenant's keys."),
+    };
     let storage = storage(observed.storage.as_ref());
     let egress = egress(tenant);
     let ready = match progress {
@@ -46,6 +51,7 @@ pub fn status(
         ("NamespaceReady", namespace),
         ("VaultReady", vault),
         ("StorageReady", storage),
+        ("LogReady", log),
         ("AdmissionEnforced", admission),
         ("EgressBroad", egress),
     ];

@@ -34,6 +34,7 @@ fn answer(state: CameraState, stored: StoreState) -> shard::CameraStatus {
         },
         stored,
         oldest_pending_epoch: None,
+        pending_epochs: None,
     }
 }
 

@@ -60,6 +60,7 @@ impl CameraKeys {
                     key: key.clone(),
                     epoch_end: None,
                     intended_at: Time(now),
+                    log_index: None,
                     allowed: false,
                 });
             }
@@ -79,13 +80,22 @@ mod tests {
     }
 
     fn intent(key: &str, allowed: bool) -> DestroyIntent {
-        DestroyIntent { key: key.to_owned(), epoch_end: None, intended_at: Time(at(0)), allowed }
+        DestroyIntent {
+            key: key.to_owned(),
+            epoch_end: None,
+            intended_at: Time(at(0)),
+            log_index: None,
+            allowed,
+        }
     }
 
     fn decide(keys: &CameraKeys, recorded: &[DestroyIntent], recorders: usize, now: i64) -> Shredding {
         let used = EpochUse {
             listed: BTreeSet::new(),
-            recorders: vec![Recorder::Pending(Vec::new()); recorders],
+            recorders: vec![
+                Recorder::Pending { exactly: Default::default(), oldest: Default::default() };
+                recorders
+            ],
             max_age: Span::minutes(5),
         };
         let mut plan = Shredding::default();

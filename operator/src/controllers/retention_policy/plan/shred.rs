@@ -39,6 +39,11 @@ impl Shredding {
     pub fn unknown(standing: &[DestroyIntent]) -> Self {
         Self { standing: standing.to_vec(), ..Self::default() }
     }
+
+    /// What is gone is not told yet, and stands until it is.
+    pub fn keep_gone(&mut self) {
+        self.standing.append(&mut self.gone);
+    }
 }
 
 /// Decides on epochs' keys; `recorded` is about these only. `newest` has the oldest epochs that may be due; none if the
@@ -85,6 +90,7 @@ pub fn shredding(
                     key: name.clone(),
                     epoch_end: Some(Time(epoch.end())),
                     intended_at: Time(now),
+                    log_index: None,
                     allowed: false,
                 });
             }

@@ -22,10 +22,11 @@ use serde_json::json;
 use super::*;
 use crate::controllers::retention_policy::{
     apply::Applied,
-    gather::{Observed, Run, run_of},
+    gather::{JobLog, Observed, Run, run_of},
     status,
     store::TenantStore,
 };
+use crate::log::LogStore;
 
 const BASE: i64 = 1_795_611_600;
 
@@ -46,7 +47,13 @@ fn key(n: i64) -> String {
 }
 
 fn intent(n: i64, allowed: bool) -> DestroyIntent {
-    DestroyIntent { key: key(n), epoch_end: Some(Time(minute(n).end())), intended_at: Time(at(0)), allowed }
+    DestroyIntent {
+        key: key(n),
+        epoch_end: Some(Time(minute(n).end())),
+        intended_at: Time(at(0)),
+        log_index: None,
+        allowed,
+    }
 }
 
 fn nobody() -> EpochUse {
@@ -132,6 +139,19 @@ fn a_silent_recorder_keeps_a_key_until_its_spool_gives_up() {
 }
 
 #[test]
+fn another_policys_footage_that_waits_keeps_only_its_own_keys() {
+    let recording = |policy: &PolicyId| {
+        let exactly = BTreeSet::from([(policy.clone(), minute(0))]);
+        let recorders = vec![Recorder::Pending { exactly, oldest: Vec::new() }];
+        EpochUse { recorders, max_age: Span::days(7), ..nobody() }
+    };
+    let other = PolicyId::parse("p-other").unwrap();
+    assert_eq!(decide(&[], &[0], &recording(&other), 360).new.len(), 1);
+    let plan = decide(&[], &[0], &recording(&id()), 9_999);
+    assert!(plan.new.is_empty() && plan.waits_for_recorders);
+}
+
+#[test]
 fn intents_are_bounded_oldest_first() {
     let minutes: Vec<i64> = (-300..-10).collect();
     let plan = decide(&[], &minutes, &nobody(), 0);
@@ -171,12 +191,23 @@ fn observed(keys: BTreeMap<Epoch, String>, recorded: &[DestroyIntent]) -> Observ
         tenant_id: TenantId::parse("t-1").unwrap(),
         policy_id: id(),
         store: Ok(TenantStore {
-            config,
+            config: config.clone(),
             credential: StoreCredential {
                 access_key_id: "id".to_owned().into(),
                 secret_access_key: "opensesame".to_owned().into(),
             },
             client: Arc::new(object_store::memory::InMemory::new()),
+        }),
+        log: Ok(JobLog {
+            store: LogStore {
+                config: StoreConfig { bucket: "log".into(), prefix: String::new(), ..config.clone() },
+                credential: StoreCredential {
+                    access_key_id: "reader".to_owned().into(),
+                    secret_access_key: "readersesame".to_owned().into(),
+                },
+                version: String::new(),
+            },
+            origin: "camerafleet.io/c-1/t-1".into(),
         }),
         vault: Ok(crate::vault::Target {
             address: "https://vault.example.com:8200".into(),
@@ -230,10 +261,16 @@ fn the_job_of_a_suspended_tenant_runs_on_with_its_own_account_and_role() {
         assert_eq!(cron["metadata"]["labels"][label], value);
     }
     let json = &made.config_map.data.as_ref().unwrap()["retention.json"];
-    assert!(!json.contains("opensesame") && !cron.to_string().contains("opensesame"));
+    for secret in ["opensesame", "readersesame"] {
+        assert!(!json.contains(secret) && !cron.to_string().contains(secret));
+        let data = made.secret.data.as_ref().unwrap();
+        assert_eq!(data.values().filter(|value| value.0 == secret.as_bytes()).count(), 1, "{secret}");
+    }
     let config: JobConfig = serde_json::from_str(json).unwrap();
     assert_eq!((config.vault.role.as_str(), config.policy_uid.as_str()), ("camerafleet-retention", "uid-1"));
     assert_eq!(config.vault.mount, "camerafleet/elm-street");
+    let log = config.log.unwrap();
+    assert_eq!((log.store.bucket.as_str(), log.origin.as_str()), ("log", "camerafleet.io/c-1/t-1"));
     let rules = serde_json::to_value(&made.role.rules).unwrap();
     let only = json!([
         {"apiGroups": ["camerafleet.io"], "resources": ["retentionpolicies"], "resourceNames": ["short"], "verbs": ["get"]},

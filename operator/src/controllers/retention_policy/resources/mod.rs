@@ -6,7 +6,7 @@ mod cron_job;
 use std::collections::BTreeMap;
 
 use camerafleet_crds::RetentionPolicy;
-use camerafleet_footage::retention::{CONFIG_KEY, JobConfig, VaultAccess};
+use camerafleet_footage::retention::{CONFIG_KEY, JobConfig, LogAccess, VaultAccess};
 use k8s_openapi::{
     ByteString,
     api::{
@@ -92,12 +92,18 @@ impl Parts<'_> {
     fn secret(&self, store: &TenantStore) -> Secret {
         let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
         let credential = &store.credential;
+        let mut data = BTreeMap::from([
+            ("accessKeyId".to_owned(), bytes(&credential.access_key_id)),
+            ("secretAccessKey".to_owned(), bytes(&credential.secret_access_key)),
+        ]);
+        if let Ok(log) = &self.observed.log {
+            let reader = &log.store.credential;
+            data.insert("log.accessKeyId".to_owned(), bytes(&reader.access_key_id));
+            data.insert("log.secretAccessKey".to_owned(), bytes(&reader.secret_access_key));
+        }
         Secret {
             metadata: self.meta(),
-            data: Some(BTreeMap::from([
-                ("accessKeyId".to_owned(), bytes(&credential.access_key_id)),
-                ("secretAccessKey".to_owned(), bytes(&credential.secret_access_key)),
-            ])),
+            data: Some(data),
             type_: Some("camerafleet.io/store".to_owned()),
             ..Secret::default()
         }
@@ -118,6 +124,12 @@ impl Parts<'_> {
                 role: args.vault.retention_role.clone(),
                 mount: format!("{}/{namespace}", args.vault.mount_prefix),
             },
+            log: self
+                .observed
+                .log
+                .as_ref()
+                .ok()
+                .map(|log| LogAccess { store: log.store.config.clone(), origin: log.origin.clone() }),
         };
         let json = serde_json::to_string(&config).map_err(|source| Error::Build {
             doing: format!("build the configuration of {}", self.name),

@@ -1,0 +1,388 @@
+//! Writes the test vectors of `FORMAT.md` into `testdata/`: `make vectors`.
+//!
+//! The two RSA keys are kept from one run to the next, in `index.json`. All else is fresh each time, as the format
+//! demands: the stream's key, the window key, epoch shares, file keys and the randomness of RSA-OAEP.
+//!
+//! A new form of segment is one more [`Vectors::segment`]; a new way to be invalid one more [`Vectors::invalid`].
+
+#![allow(clippy::unwrap_used, reason = "a tool for developers: it says by panicking what went wrong")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use camerafleet_footage::digest::hex;
+use camerafleet_footage::ids::{CameraId, PolicyId, TenantId};
+use camerafleet_footage::layout::{Epoch, Tracks, camera_key_name, epoch_key_name};
+use camerafleet_footage::seal::{
+    FinishedSegment, GapReason, PublicKey, RecorderStream, SealedHeader, SegmentPolicy, WindowCustody,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const PREFIX: &str = "vectors";
+const TENANT: &str = "0c9f0f6e-8a35-4a53-9d39-0a1d1c5ce0a0";
+const CAMERA: &str = "7b0e7f5c-5b6d-4b0c-8f8e-1f0d6c1f7a11";
+/// 2026-11-25T12:00:00Z.
+const OPENED_MS: i64 = 1_795_608_000_000;
+
+fn main() {
+    let mut vectors = Vectors::new();
+    let mut stream = vectors.stream(TENANT, CAMERA);
+
+    let empty = vectors.segment("empty", &mut stream, 0, None, Tracks::Video);
+    vectors.segment("chunk", &mut stream, 65_536, None, Tracks::Video);
+    let large = vectors.segment("large", &mut stream, 70_000, None, Tracks::Video);
+    let sound = vectors.segment("sound", &mut stream, 1_000, None, Tracks::VideoAudio);
+    // A segment that never reaches the store, one that is given up, and the gap behind both.
+    let (lost, _) = vectors.seal(&mut stream, 10, None, Tracks::Video);
+    let loss = stream.lose(&lost, "SpoolFull", at(200_000)).unwrap().to_json();
+    let opened =
+        stream.open(&vectors.policy(&stream_camera(CAMERA)), at(250_000), None, Tracks::Video, Vec::new());
+    drop(opened.unwrap());
+    stream.abandon();
+    let gap = vectors.segment("gap", &mut stream, 1_000, Some("camera-gone"), Tracks::Video);
+    vectors.stream_key = stream.public_key();
+    let close = stream.close("the vectors are complete", at(400_000)).unwrap().to_json();
+    vectors.record("valid", "close", "close", &close, None);
+    vectors.record("valid", "loss", "loss", &loss, None);
+
+    vectors.invalid_segments(&empty, &large, &sound, &gap);
+    vectors.invalid_records("close", &close, ("\"nextSequence\":7", "\"nextSequence\":8"));
+    vectors.invalid_records("loss", &loss, ("SpoolFull", "SpoolFulL"));
+    vectors.write();
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(OPENED_MS + ms).unwrap()
+}
+
+fn stream_camera(id: &str) -> CameraId {
+    CameraId::parse(id).unwrap()
+}
+
+/// A valid segment that others are made of.
+struct Made {
+    name: String,
+    file: Vec<u8>,
+    index: Value,
+}
+
+struct Vectors {
+    camera_key: PrivateDecryptingKey,
+    epoch_key: PrivateDecryptingKey,
+    stream_key: [u8; 32],
+    /// The media's time so far.
+    at_ms: i64,
+    index: Vec<Value>,
+}
+
+impl Vectors {
+    fn new() -> Self {
+        let old: Value = fs::read(folder().join("index.json"))
+            .map(|bytes| serde_json::from_slice(&bytes).unwrap())
+            .unwrap_or_default();
+        let key = |field: &str| match old[field].as_str() {
+            Some(der) => PrivateDecryptingKey::from_pkcs8(&BASE64_STANDARD.decode(der).unwrap()).unwrap(),
+            None => PrivateDecryptingKey::generate(KeySize::Rsa3072).unwrap(),
+        };
+        let (camera_key, epoch_key) = (key("cameraKeyPkcs8"), key("epochKeyPkcs8"));
+        for kind in ["valid", "invalid"] {
+            let _ = fs::remove_dir_all(folder().join(kind));
+            fs::create_dir_all(folder().join(kind)).unwrap();
+        }
+        Self { camera_key, epoch_key, stream_key: [0; 32], at_ms: 0, index: Vec::new() }
+    }
+
+    fn stream(&self, tenant: &str, camera: &str) -> RecorderStream {
+        RecorderStream::new(TenantId::parse(tenant).unwrap(), stream_camera(camera)).unwrap()
+    }
+
+    fn policy(&self, camera: &CameraId) -> SegmentPolicy {
+        let retention = PolicyId::parse("f2d1a9de-64a3-4c7c-a4f5-93f7b7d5f3c2").unwrap();
+        let epoch = Epoch::containing(at(0), 86_400);
+        let key = |name: &str, private: &PrivateDecryptingKey| {
+            let der: PublicKeyX509Der<'_> = private.public_key().as_der().unwrap();
+            let body = BASE64_STANDARD.encode(der.as_ref());
+            PublicKey::from_pem(
+                name,
+                &format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----"),
+            )
+            .unwrap()
+        };
+        SegmentPolicy {
+            epoch_key: key(&epoch_key_name(&retention, &epoch), &self.epoch_key),
+            window: WindowCustody::Vault(key(&camera_key_name(camera), &self.camera_key)),
+            retention_policy: retention,
+            epoch,
+            sharing_policy: [0x5a; 32],
+        }
+    }
+
+    fn seal(
+        &mut self,
+        stream: &mut RecorderStream,
+        length: usize,
+        gap: Option<&str>,
+        tracks: Tracks,
+    ) -> (FinishedSegment, Vec<u8>) {
+        self.seal_as(stream, CAMERA, length, gap, tracks)
+    }
+
+    fn seal_as(
+        &mut self,
+        stream: &mut RecorderStream,
+        camera: &str,
+        length: usize,
+        gap: Option<&str>,
+        tracks: Tracks,
+    ) -> (FinishedSegment, Vec<u8>) {
+        let media: Vec<u8> = (0..length).map(|i| (i % 251) as u8 ^ (i >> 16) as u8).collect();
+        self.at_ms += if gap.is_some() { 30_000 } else { 0 };
+        let gap = gap.map(|reason| GapReason::parse(reason).unwrap());
+        let policy = self.policy(&stream_camera(camera));
+        let mut writer = stream.open(&policy, at(self.at_ms), gap, tracks, Vec::new()).unwrap();
+        writer.write_all(&media).unwrap();
+        let sealed = stream.finish(writer, OPENED_MS + self.at_ms, 60_000).unwrap();
+        self.at_ms += 60_000;
+        sealed
+    }
+
+    /// A valid segment.
+    fn segment(
+        &mut self,
+        name: &str,
+        stream: &mut RecorderStream,
+        length: usize,
+        gap: Option<&str>,
+        tracks: Tracks,
+    ) -> Made {
+        let (finished, file) = self.seal(stream, length, gap, tracks);
+        let index = self.describe(&finished, &file, length);
+        let made = Made { name: name.to_owned(), file, index };
+        self.add("valid", &format!("{name}.mp4.age"), &made.file, made.index.clone());
+        made
+    }
+
+    /// What a reader is given and must find.
+    fn describe(&self, finished: &FinishedSegment, file: &[u8], length: usize) -> Value {
+        let header = SealedHeader::parse(file).unwrap();
+        let unwrap = |key: &PrivateDecryptingKey, body: &[u8]| {
+            let key = OaepPrivateDecryptingKey::new(key.clone()).unwrap();
+            let mut plain = vec![0; key.min_output_size()];
+            hex(key.decrypt(&OAEP_SHA256_MGF1SHA256, body, &mut plain, None).unwrap())
+        };
+        json!({
+            "kind": "segment",
+            "key": finished.name.key(PREFIX),
+            "mediaBytes": length,
+            "windowKey": unwrap(&self.camera_key, header.wrapped_window_key().expect("custody Vault").1),
+            "epochShare": unwrap(&self.epoch_key, header.wrapped_epoch_share().1),
+            "identity": hex(&header.identity.encoded()),
+            "gap": header.identity.gap.map(|gap| gap.to_string()),
+            "digest": hex(&finished.digest),
+        })
+    }
+
+    fn record(&mut self, folder: &str, name: &str, kind: &str, json: &[u8], error: Option<&str>) {
+        self.add(folder, &format!("{name}.json"), json, json!({ "kind": kind, "error": error }));
+    }
+
+    fn add(&mut self, folder_name: &str, file: &str, bytes: &[u8], mut index: Value) {
+        let file = format!("{folder_name}/{file}");
+        fs::write(folder().join(&file), bytes).unwrap();
+        index["file"] = file.into();
+        if index.get("error").is_none() {
+            index["error"] = Value::Null;
+        }
+        self.index.push(index);
+    }
+
+    /// An invalid segment made of a valid one; of its description only what opens it is kept.
+    fn invalid(&mut self, name: &str, of: &Made, file: Vec<u8>, error: &str) {
+        let mut index = json!({ "kind": "segment", "error": error, "madeOf": of.name });
+        for field in ["key", "windowKey", "epochShare"] {
+            index[field] = of.index[field].clone();
+        }
+        self.add("invalid", &format!("{name}.mp4.age"), &file, index);
+    }
+
+    fn invalid_segments(&mut self, empty: &Made, large: &Made, sound: &Made, gap: &Made) {
+        for (name, tenant, camera, error) in [
+            ("wrong-tenant", "another", CAMERA, "WrongTenant"),
+            ("wrong-camera", TENANT, "another", "WrongCamera"),
+            ("unknown-stream", TENANT, CAMERA, "WrongStreamKey"),
+        ] {
+            let mut stream = self.stream(tenant, camera);
+            let (finished, file) = self.seal_as(&mut stream, camera, 10, None, Tracks::Video);
+            let index = self.describe(&finished, &file, 10);
+            self.invalid(name, &Made { name: "itself".into(), file: Vec::new(), index }, file, error);
+        }
+
+        let mut swapped = Made { name: sound.name.clone(), file: Vec::new(), index: sound.index.clone() };
+        swapped.index["windowKey"] = sound.index["epochShare"].clone();
+        swapped.index["epochShare"] = sound.index["windowKey"].clone();
+        self.invalid("swapped-shares", &swapped, sound.file.clone(), "WrongSecret");
+        let mut reordered = Made { name: gap.name.clone(), file: Vec::new(), index: gap.index.clone() };
+        reordered.index["key"] = sound.index["key"].clone();
+        self.invalid("reordered", &reordered, gap.file.clone(), "Misnamed");
+
+        let text = |made: &Made| {
+            let length = SealedHeader::parse(&made.file).unwrap().byte_length();
+            (String::from_utf8(made.file[..length].to_vec()).unwrap(), made.file[length..].to_vec())
+        };
+        let (header, payload) = text(sound);
+        let parts: Vec<&str> = header.split("-> ").collect();
+        let [first, segment, window, epoch, grease] = parts[..] else { panic!("{} parts", parts.len()) };
+        let joined = |parts: &[&str]| [parts.join("-> ").as_bytes(), &payload[..]].concat();
+        let body = |stanza: &str| stanza.split_once('\n').unwrap().1.to_owned();
+        let with_body = |stanza: &str, body: &str| format!("{}\n{body}", stanza.split_once('\n').unwrap().0);
+        let changed = |from: &str, to: &str| {
+            assert!(segment.contains(from), "{from}");
+            joined(&[first, &segment.replacen(from, to, 1), window, epoch, grease])
+        };
+        let (window_swapped, epoch_swapped) =
+            (with_body(window, &body(epoch)), with_body(epoch, &body(window)));
+        self.invalid(
+            "swapped-bodies",
+            sound,
+            joined(&[first, segment, &window_swapped, &epoch_swapped, grease]),
+            "BadSignature",
+        );
+        let opened = SealedHeader::parse(&sound.file).unwrap().identity.opened_at.as_millisecond();
+        let later = format!(" {} ", opened ^ 1);
+        self.invalid("flipped-argument", sound, changed(&format!(" {opened} "), &later), "BadSignature");
+        let flipped = |stanza: &str| {
+            let body = body(stanza);
+            let other = if body.starts_with('A') { "B" } else { "A" };
+            with_body(stanza, &format!("{other}{}", &body[1..]))
+        };
+        self.invalid(
+            "flipped-segment-body",
+            sound,
+            joined(&[first, &flipped(segment), window, epoch, grease]),
+            "BadSignature",
+        );
+        self.invalid(
+            "flipped-window-body",
+            sound,
+            joined(&[first, segment, &flipped(window), epoch, grease]),
+            "BadSignature",
+        );
+        self.invalid(
+            "flipped-epoch-body",
+            sound,
+            joined(&[first, segment, window, &flipped(epoch), grease]),
+            "BadSignature",
+        );
+        self.invalid(
+            "flipped-mac",
+            sound,
+            joined(&[first, segment, window, epoch, &flipped_mac(grease)]),
+            "TamperedHeader",
+        );
+        let mac = &grease[grease.find("---").unwrap()..];
+        let without = [&[first, segment, window, epoch].join("-> "), mac].concat();
+        self.invalid(
+            "missing-foreign-stanza",
+            sound,
+            [without.as_bytes(), &payload].concat(),
+            "TamperedHeader",
+        );
+        self.invalid(
+            "stanza-twice",
+            sound,
+            joined(&[first, segment, window, epoch, epoch, grease]),
+            "Malformed",
+        );
+        self.invalid("no-epoch-stanza", sound, joined(&[first, segment, window, grease]), "Malformed");
+        let newer = segment.replacen(" 1 ", " 2 ", 1);
+        self.invalid(
+            "unknown-version",
+            sound,
+            joined(&[first, &newer, window, epoch, grease]),
+            "UnknownVersion",
+        );
+        self.invalid("unknown-custody", sound, changed(" vault ", " escrow "), "UnknownVersion");
+        let newer = epoch.replacen("/epoch ", "/epoch2 ", 1);
+        self.invalid(
+            "unknown-stanza",
+            sound,
+            joined(&[first, segment, window, &newer, grease]),
+            "UnknownVersion",
+        );
+        self.invalid(
+            "unknown-age-version",
+            sound,
+            joined(&[&first.replace("/v1", "/v2"), segment, window, epoch, grease]),
+            "UnknownVersion",
+        );
+        let (header, payload) = text(empty);
+        let without_gap = header.replacen(" start ", " - ", 1);
+        self.invalid("first-without-gap", empty, [without_gap.as_bytes(), &payload].concat(), "Malformed");
+        self.invalid("not-age", sound, b"not an age file".to_vec(), "NotSealed");
+
+        let start = SealedHeader::parse(&large.file).unwrap().byte_length();
+        let first_chunk = start + 16 + 65_536 + 16;
+        self.invalid("truncated-header", large, large.file[..start - 100].to_vec(), "Truncated");
+        self.invalid("truncated-at-chunk", large, large.file[..first_chunk].to_vec(), "Truncated");
+        self.invalid(
+            "truncated-in-chunk",
+            large,
+            large.file[..first_chunk - 100].to_vec(),
+            "TamperedPayload",
+        );
+        let mut flipped = sound.file.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        self.invalid("flipped-payload", sound, flipped, "TamperedPayload");
+        self.invalid("longer", sound, [&sound.file[..], b"x"].concat(), "TamperedPayload");
+    }
+
+    fn invalid_records(&mut self, kind: &str, json: &[u8], (from, to): (&str, &str)) {
+        let text = std::str::from_utf8(json).unwrap();
+        for (name, from, to, error) in [
+            ("changed", from, to, "BadSignature"),
+            ("space", "{", "{ ", "Malformed"),
+            ("newer", "\"version\":1", "\"version\":2", "UnknownVersion"),
+        ] {
+            let changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text, "{from} in {text}");
+            self.record("invalid", &format!("{kind}-{name}"), kind, changed.as_bytes(), Some(error));
+        }
+    }
+
+    fn write(self) {
+        let pkcs8 = |key: &PrivateDecryptingKey| {
+            let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+            BASE64_STANDARD.encode(der.as_ref())
+        };
+        let index = json!({
+            "about": "See FORMAT.md, \"Test vectors\". The keys were made for these files alone.",
+            "cameraKeyPkcs8": pkcs8(&self.camera_key),
+            "epochKeyPkcs8": pkcs8(&self.epoch_key),
+            "prefix": PREFIX,
+            "tenant": TENANT,
+            "camera": CAMERA,
+            "streamKey": hex(&self.stream_key),
+            "vectors": self.index,
+        });
+        let mut json = serde_json::to_vec_pretty(&index).unwrap();
+        json.push(b'\n');
+        fs::write(folder().join("index.json"), json).unwrap();
+    }
+}
+
+/// The last stanza with another first character of the MAC behind it.
+fn flipped_mac(grease: &str) -> String {
+    let at = grease.find("--- ").unwrap() + 4;
+    let other = if grease[at..].starts_with('A') { "B" } else { "A" };
+    format!("{}{other}{}", &grease[..at], &grease[at + 1..])
+}
+
+fn folder() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "testdata"].iter().collect()
+}
