@@ -14,7 +14,8 @@ use camerafleet_footage::vault::{Health, MAX_BATCH, Secret, Vault, VaultConfig, 
 use serde_json::json;
 use url::Url;
 
-use bao::{Bao, ROOT, free_port};
+use bao::{Bao, ROOT};
+use camerafleet_testkit::free_port;
 
 const MOUNT: &str = "camerafleet/tenant-a";
 

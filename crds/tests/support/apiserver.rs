@@ -2,15 +2,14 @@
 //! definitions, objects, admission policies and rights as a cluster's does, and is there in some seconds.
 
 use std::{
-    env,
     fs::{self, File},
-    net::{Ipv4Addr, TcpListener},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
+use camerafleet_testkit::{free_ports, tool};
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -81,7 +80,7 @@ impl ApiServer {
 
     async fn try_start(authorization: Authorization) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for the API server")?;
-        let [client, peer, secure] = free_ports()?;
+        let [client, peer, secure] = free_ports();
         let etcd = format!("http://127.0.0.1:{client}");
         let peer = format!("http://127.0.0.1:{peer}");
         let certificate = write_keys(folder.path())?;
@@ -141,7 +140,7 @@ impl ApiServer {
     }
 
     fn spawn(&mut self, name: &str, flags: &[(&str, &str)]) -> Result<()> {
-        let program = tool(name)?;
+        let program = tool(name);
         let log = File::create(self.folder.path().join(format!("{name}.log")))?;
         let child = Command::new(&program)
             .args(flags.iter().map(|(flag, value)| format!("--{flag}={value}")))
@@ -228,17 +227,6 @@ impl Drop for ApiServer {
     }
 }
 
-/// Three at once, so that they differ.
-fn free_ports() -> Result<[u16; 3]> {
-    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port");
-    let listeners = [listen()?, listen()?, listen()?];
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
-    }
-    Ok(ports)
-}
-
 /// The server's certificate and key, which sign ServiceAccounts' tokens too, and the administrator's token.
 fn write_keys(folder: &Path) -> Result<reqwest::Certificate> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()])
@@ -249,14 +237,4 @@ fn write_keys(folder: &Path) -> Result<reqwest::Certificate> {
     fs::write(folder.join("server.pub"), made.signing_key.public_key_pem())?;
     fs::write(folder.join("tokens.csv"), format!("{TOKEN},admin,admin,\"system:masters\"\n"))?;
     Ok(reqwest::Certificate::from_pem(pem.as_bytes())?)
-}
-
-fn tool(name: &str) -> Result<PathBuf> {
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = env::var_os("XDG_CACHE_HOME").filter(|c| !c.is_empty()).map(PathBuf::from).or_else(home);
-    let file = cache.context("HOME is not set")?.join("camerafleet/tools/bin").join(name);
-    if !file.exists() {
-        bail!("{} is missing: run `cargo run -p camerafleet-e2e -- tools`", file.display());
-    }
-    Ok(file)
 }

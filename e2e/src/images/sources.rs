@@ -26,6 +26,7 @@ const INPUTS: &[&str] = &[
     "jobs",
     "e2e/Cargo.toml",
     "kubectl-footage/Cargo.toml",
+    "testkit/Cargo.toml",
     "charts/camerafleet-crds/templates/admission",
 ];
 

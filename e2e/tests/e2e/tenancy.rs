@@ -10,11 +10,12 @@ use camerafleet_e2e::{
 };
 use k8s_openapi::api::{
     coordination::v1::Lease,
-    core::v1::{Namespace, Pod, ServiceAccount},
+    core::v1::{ConfigMap, Namespace, Pod, ServiceAccount},
+    rbac::v1::RoleBinding,
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, ListParams, PostParams},
 };
 use serde_json::json;
 
@@ -81,9 +82,15 @@ async fn an_existing_namespace_is_taken_only_with_its_consent() -> Result<()> {
     let kept = namespaces.get("oak-avenue").await?;
     ensure!(kept.metadata.deletion_timestamp.is_none(), "an adopted namespace goes with its Tenant");
     ensure!(!kept.labels().contains_key(TENANT_LABEL), "the namespace is still the tenant's");
-    let accounts = Api::<ServiceAccount>::namespaced(client, "oak-avenue");
-    wait::until("the jobs' accounts are gone", Duration::from_secs(30), async || {
-        Ok(accounts.get_opt("retention").await?.is_none().then_some(()))
+    let ours = ListParams::default().labels(MANAGED_LABEL);
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), "oak-avenue");
+    let bindings = Api::<RoleBinding>::namespaced(client.clone(), "oak-avenue");
+    let maps = Api::<ConfigMap>::namespaced(client, "oak-avenue");
+    wait::until("what the operator made there is gone", Duration::from_secs(30), async || {
+        let left = accounts.list(&ours).await?.items.len()
+            + bindings.list(&ours).await?.items.len()
+            + maps.list(&ours).await?.items.len();
+        Ok((left == 0).then_some(()))
     })
     .await?;
     namespaces.delete("oak-avenue", &DeleteParams::default()).await?;

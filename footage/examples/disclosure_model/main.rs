@@ -6,7 +6,7 @@
 
 mod facts;
 mod oracle;
-#[path = "../../tests/disclosure/support.rs"]
+#[path = "../../tests/disclosure/support/mod.rs"]
 mod support;
 mod world;
 

@@ -5,34 +5,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CameraId, StreamId, TenantId};
-use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, close_record_key, is_unix_ms};
+use crate::layout::{MAX_SEQUENCE, close_record_key, is_unix_ms};
 
 use super::encode::{hex, unhex};
 use super::error::SealError;
 use super::identity::{Previous, stream_id};
-use super::record::{self, StreamRecordError, VERSION, malformed, one_line};
+use super::record::{self, JsonSegment, StreamRecordError, VERSION, malformed, one_line};
 
 const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/stream-close";
-
-/// The last finished segment of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastSegment {
-    /// Its number.
-    pub sequence: u64,
-    /// Its digest, see [`super::segment_digest`].
-    pub digest: [u8; 32],
-    /// Its media's start, milliseconds since the Unix epoch.
-    pub start_ms: i64,
-    /// Its media's length, milliseconds.
-    pub duration_ms: u64,
-}
-
-impl From<LastSegment> for Previous {
-    fn from(last: LastSegment) -> Self {
-        let LastSegment { sequence, digest, start_ms, duration_ms } = last;
-        Self { sequence, digest, start_ms, duration_ms }
-    }
-}
 
 /// A stream's end, signed by its key. It authenticates what no later header can: the last segment's digest,
 /// start and duration, and that none follows.
@@ -47,7 +27,7 @@ pub struct CloseRecord {
     /// Its Ed25519 public key.
     pub stream_key: [u8; 32],
     /// The last finished segment; `None` if there was none.
-    pub last: Option<LastSegment>,
+    pub last: Option<Previous>,
     /// The number that the next segment would have had; those between it and the last one were given up.
     pub next_sequence: u64,
     /// Why it ended.
@@ -66,7 +46,7 @@ struct Json {
     camera: CameraId,
     stream: StreamId,
     stream_key: String,
-    last: Option<JsonLast>,
+    last: Option<JsonSegment>,
     next_sequence: u64,
     reason: String,
     closed_at_ms: i64,
@@ -74,19 +54,10 @@ struct Json {
     signature: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct JsonLast {
-    sequence: u64,
-    digest: String,
-    start_ms: i64,
-    duration_ms: u64,
-}
-
 impl CloseRecord {
     pub(super) fn unsigned(
         (tenant, camera, stream, stream_key): (TenantId, CameraId, StreamId, [u8; 32]),
-        (last, next_sequence): (Option<LastSegment>, u64),
+        (last, next_sequence): (Option<Previous>, u64),
         reason: &str,
         at: Timestamp,
     ) -> Result<Self, SealError> {
@@ -126,27 +97,16 @@ impl CloseRecord {
     /// [`CloseRecord::verify`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, StreamRecordError> {
         let json: Json = record::parse(bytes)?;
-        let last = json.last.map(|last| {
-            let in_range = last.sequence < json.next_sequence
-                && is_unix_ms(last.start_ms)
-                && last.duration_ms <= MAX_SEGMENT_DURATION_MS;
-            let digest = unhex(&last.digest).filter(|_| in_range)?;
-            Some(LastSegment {
-                sequence: last.sequence,
-                digest,
-                start_ms: last.start_ms,
-                duration_ms: last.duration_ms,
-            })
-        });
+        let last = json.last.map(JsonSegment::read).transpose()?;
+        if last.is_some_and(|last| last.sequence >= json.next_sequence) {
+            return Err(malformed("the last segment"));
+        }
         let record = Self {
             tenant: json.tenant,
             camera: json.camera,
             stream: json.stream,
             stream_key: unhex(&json.stream_key).ok_or_else(|| malformed("the stream's public key"))?,
-            last: match last {
-                None => None,
-                Some(last) => Some(last.ok_or_else(|| malformed("the last segment"))?),
-            },
+            last,
             next_sequence: Some(json.next_sequence)
                 .filter(|s| *s <= MAX_SEQUENCE + 1)
                 .ok_or_else(|| malformed("the next sequence number"))?,
@@ -180,12 +140,7 @@ impl CloseRecord {
             camera: self.camera.clone(),
             stream: self.stream.clone(),
             stream_key: hex(&self.stream_key),
-            last: self.last.map(|last| JsonLast {
-                sequence: last.sequence,
-                digest: hex(&last.digest),
-                start_ms: last.start_ms,
-                duration_ms: last.duration_ms,
-            }),
+            last: self.last.as_ref().map(JsonSegment::write),
             next_sequence: self.next_sequence,
             reason: self.reason.clone(),
             closed_at_ms: self.closed_at.as_millisecond(),

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CameraId, StreamId, TenantId};
-use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, is_unix_ms, loss_record_key};
+use crate::layout::{is_unix_ms, loss_record_key};
 
 use super::encode::{hex, unhex};
 use super::error::SealError;
 use super::gap::GapReason;
 use super::identity::{Previous, gap_fits, stream_id};
-use super::record::{self, StreamRecordError, VERSION, malformed, one_line};
+use super::record::{self, JsonSegment, StreamRecordError, VERSION, malformed, one_line};
 use super::stream::FinishedSegment;
 
 const SIGNATURE_LABEL: &[u8] = b"camerafleet.io/segment-loss";
@@ -57,31 +57,6 @@ struct Json {
     lost_at_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct JsonSegment {
-    sequence: u64,
-    digest: String,
-    start_ms: i64,
-    duration_ms: u64,
-}
-
-impl JsonSegment {
-    fn write(of: &Previous) -> Self {
-        let Previous { sequence, digest, start_ms, duration_ms } = *of;
-        Self { sequence, digest: hex(&digest), start_ms, duration_ms }
-    }
-
-    fn read(self) -> Result<Previous, StreamRecordError> {
-        let in_range = self.sequence <= MAX_SEQUENCE
-            && is_unix_ms(self.start_ms)
-            && self.duration_ms <= MAX_SEGMENT_DURATION_MS;
-        let digest = unhex(&self.digest).filter(|_| in_range).ok_or_else(|| malformed("a segment"))?;
-        let Self { sequence, start_ms, duration_ms, .. } = self;
-        Ok(Previous { sequence, digest, start_ms, duration_ms })
-    }
 }
 
 impl LossRecord {

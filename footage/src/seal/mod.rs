@@ -26,7 +26,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use close::{CloseRecord, LastSegment};
+pub use close::CloseRecord;
 pub use digest::{hash_segment, segment_digest};
 pub use error::{OpenError, SealError};
 pub use gap::{GapReason, InvalidGapReason, MAX_GAP_REASON_BYTES};

@@ -2,13 +2,15 @@
 //! the same JSON without it.
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::StreamId;
+use crate::layout::{MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, is_unix_ms};
 
-use super::encode::push_item;
+use super::encode::{hex, push_item, unhex};
 use super::error::SealError;
+use super::identity::Previous;
 
 /// A longer reason is cut, in bytes.
 pub const MAX_REASON_BYTES: usize = 256;
@@ -35,6 +37,32 @@ pub enum StreamRecordError {
         /// The stream that the record names.
         stream: StreamId,
     },
+}
+
+/// A segment in a record, as a later header names it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct JsonSegment {
+    sequence: u64,
+    digest: String,
+    start_ms: i64,
+    duration_ms: u64,
+}
+
+impl JsonSegment {
+    pub(super) fn write(of: &Previous) -> Self {
+        let Previous { sequence, digest, start_ms, duration_ms } = *of;
+        Self { sequence, digest: hex(&digest), start_ms, duration_ms }
+    }
+
+    pub(super) fn read(self) -> Result<Previous, StreamRecordError> {
+        let in_range = self.sequence <= MAX_SEQUENCE
+            && is_unix_ms(self.start_ms)
+            && self.duration_ms <= MAX_SEGMENT_DURATION_MS;
+        let digest = unhex(&self.digest).filter(|_| in_range).ok_or_else(|| malformed("a segment"))?;
+        let Self { sequence, start_ms, duration_ms, .. } = self;
+        Ok(Previous { sequence, digest, start_ms, duration_ms })
+    }
 }
 
 pub(super) fn malformed(why: &str) -> StreamRecordError {

@@ -12,7 +12,7 @@ use crate::layout::{
     is_unix_ms,
 };
 
-use super::close::{CloseRecord, LastSegment};
+use super::close::CloseRecord;
 use super::error::SealError;
 use super::gap::GapReason;
 use super::identity::{Custody, Previous, SegmentIdentity, stream_id};
@@ -302,15 +302,9 @@ impl RecorderStream {
     /// Ends the stream with a signed record; a segment that is still open is given up. `reason` is for people:
     /// one line, cut at [`super::MAX_REASON_BYTES`].
     pub fn close(self, reason: &str, at: Timestamp) -> Result<CloseRecord, SealError> {
-        let last = self.last.map(|Previous { sequence, digest, start_ms, duration_ms }| LastSegment {
-            sequence,
-            digest,
-            start_ms,
-            duration_ms,
-        });
         let unsigned = CloseRecord::unsigned(
             (self.tenant, self.camera, self.id, self.public_key),
-            (last, self.next_sequence),
+            (self.last, self.next_sequence),
             reason,
             at,
         )?;

@@ -5,12 +5,12 @@
 
 mod raft;
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camerafleet_footage::vault::{Health, Vault, VaultConfig, health};
+use camerafleet_testkit::{free_port, tool};
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -28,23 +28,6 @@ pub struct Bao {
     http: reqwest::Client,
 }
 
-/// The server's binary: `CAMERAFLEET_BAO`, or where the project's tools are put.
-fn binary() -> PathBuf {
-    let path = std::env::var_os("CAMERAFLEET_BAO").map(PathBuf::from).unwrap_or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        let cache = cache
-            .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"));
-        cache.join("camerafleet/tools/bin/bao")
-    });
-    assert!(
-        path.is_file(),
-        "this test needs an OpenBao server and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`, or set \
-         CAMERAFLEET_BAO",
-        path.display()
-    );
-    path
-}
-
 impl Bao {
     /// Starts a server without TLS.
     pub async fn start() -> Self {
@@ -57,7 +40,7 @@ impl Bao {
     }
 
     async fn start_with(tls: bool) -> Self {
-        let binary = binary();
+        let binary = tool("bao");
         // Between looking for a free port and the server's taking it, another process may be faster.
         for _ in 0..5 {
             if let Some(bao) = Self::try_start(&binary, tls).await {
@@ -173,9 +156,4 @@ impl Drop for Bao {
 
 fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
-}
-
-/// A port of loopback that nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,5 +1,6 @@
 //! A server with integrated storage, which can be backed up and restored as an operator of Vault does it.
 
+use camerafleet_testkit::{free_port, tool};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Bao, binary, client, free_port};
+use super::{Bao, client};
 
 impl Bao {
     /// Starts, initialises and unseals one node.
@@ -34,7 +35,7 @@ impl Bao {
         );
         let file = dir.path().join("bao.hcl");
         std::fs::write(&file, config).unwrap();
-        let child = Command::new(binary())
+        let child = Command::new(tool("bao"))
             .arg("server")
             .arg(format!("-config={}", file.display()))
             .env("HOME", dir.path())

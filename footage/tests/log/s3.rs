@@ -1,13 +1,6 @@
 //! A real S3 server: its conditional writes are what keeps two writers apart.
 
-use std::{
-    fs,
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camerafleet_footage::{
     log::{Content, Erasure, LogError},
@@ -25,40 +18,12 @@ use crate::support::{PREFIX, Signer, entries, list, open, read, reader, tenant};
 
 const BUCKET: &str = "log";
 
-/// versitygw over a folder.
-pub struct S3 {
-    folder: tempfile::TempDir,
-    _users: tempfile::TempDir,
-    process: Child,
-    port: u16,
-}
+/// The log's bucket on a real S3 server, with a user who writes and one who reads.
+pub struct S3(camerafleet_testkit::S3);
 
 impl S3 {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join(BUCKET)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let users = tempfile::tempdir().unwrap();
-        let account = |name: &str| json!({"access": name, "secret": format!("{name}secret"), "role": "user"});
-        let table = json!({"accessAccounts": {"writer": account("writer"), "reader": account("reader")}});
-        fs::write(users.path().join("users.json"), table.to_string()).unwrap();
-        let process = Command::new(tool("versitygw"))
-            .args(["--access", "root", "--secret", "rootsecret", "--region", "eu-1", "--port"])
-            .arg(format!("127.0.0.1:{port}"))
-            .arg(format!("--iam-dir={}", users.path().display()))
-            .arg("posix")
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "versitygw does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { folder, _users: users, process, port }
+        Self(camerafleet_testkit::S3::start(&[BUCKET], &["writer", "reader"]))
     }
 
     pub fn store(&self) -> Arc<dyn ObjectStore> {
@@ -67,8 +32,8 @@ impl S3 {
 
     pub fn store_as(&self, user: &str) -> Arc<dyn ObjectStore> {
         let config = StoreConfig {
-            endpoint: format!("http://127.0.0.1:{}", self.port),
-            region: "eu-1".into(),
+            endpoint: self.0.endpoint(),
+            region: camerafleet_testkit::S3::REGION.into(),
             bucket: BUCKET.into(),
             prefix: String::new(),
             path_style: true,
@@ -83,12 +48,14 @@ impl S3 {
 
     /// Sets the bucket's policy, as root.
     pub async fn policy(&self, document: &Value) {
-        let url = format!("http://127.0.0.1:{}/{BUCKET}?policy=", self.port);
+        let url = format!("{}/{BUCKET}?policy=", self.0.endpoint());
         let credential =
             AwsCredential { key_id: "root".into(), secret_key: "rootsecret".into(), token: None };
         let body = document.to_string();
         let mut request = http::Request::put(url).body(HttpRequestBody::from(body.clone())).unwrap();
-        AwsAuthorizer::new(&credential, "s3", "eu-1").try_authorize(&mut request, None).unwrap();
+        AwsAuthorizer::new(&credential, "s3", camerafleet_testkit::S3::REGION)
+            .try_authorize(&mut request, None)
+            .unwrap();
         let (parts, _) = request.into_parts();
         let request = reqwest::Request::try_from(http::Request::from_parts(parts, body)).unwrap();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
@@ -98,27 +65,8 @@ impl S3 {
 
     /// The log's objects as files.
     pub fn log_folder(&self) -> PathBuf {
-        self.folder.path().join(BUCKET).join(PREFIX).join(tenant().as_str()).join("log")
+        self.0.folder(BUCKET).join(PREFIX).join(tenant().as_str()).join("log")
     }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn tool(name: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let path = cache.unwrap_or_else(|| home.join(".cache")).join("camerafleet/tools/bin").join(name);
-    assert!(
-        path.is_file(),
-        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`",
-        path.display()
-    );
-    path
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Re-heading: opened by two implementations of age that are not ours.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use age::secrecy::ExposeSecret as _;
@@ -12,25 +11,10 @@ use camerafleet_footage::seal::{
     rehead,
 };
 
+use camerafleet_testkit::tool;
+
 use crate::owners::Owners;
 use crate::support::*;
-
-/// Go's `age` and `rage`: `CAMERAFLEET_AGE` and `CAMERAFLEET_RAGE`, or where the project's tools are put.
-fn tool(name: &str) -> PathBuf {
-    let variable = format!("CAMERAFLEET_{}", name.to_uppercase());
-    let path = std::env::var_os(&variable).map(PathBuf::from).unwrap_or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        let cache = cache
-            .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"));
-        cache.join("camerafleet/tools/bin").join(name)
-    });
-    assert!(
-        path.is_file(),
-        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`, or set {variable}",
-        path.display()
-    );
-    path
-}
 
 /// What another implementation reads with this key; `None` if it refuses.
 fn decrypt_with(name: &str, key: &Identity, file: &[u8]) -> Option<Vec<u8>> {

@@ -5,6 +5,7 @@ pub mod cut;
 pub mod epoch;
 mod recorder;
 mod sealer;
+mod session;
 mod sound;
 pub mod timeline;
 

@@ -10,8 +10,8 @@ use super::{
     cut::{self, Cut, Step, View},
     epoch::{self, Choice},
     sealer::{Policy, Sealer, SealingError},
-    sound::Sound,
-    timeline::{Timeline, Verdict, WallClock},
+    session::{Held, Placed, Session},
+    timeline::Verdict,
 };
 use crate::{
     camera::limits::Limits,
@@ -53,29 +53,6 @@ pub struct Recorder {
     gap: Option<GapReason>,
     /// The usual length of a frame, 90 kHz.
     typical: u32,
-}
-
-/// What lasts as long as a session.
-struct Session {
-    timeline: Timeline,
-    wall: WallClock,
-    audio: Option<(AudioTrack, Sound)>,
-    clock_pending: bool,
-    held: Option<Held>,
-}
-
-/// A segment that waits for the sound of the one before it.
-struct Held {
-    cut: Cut,
-    frames: Vec<Placed>,
-    bytes: usize,
-}
-
-/// A frame on the time line.
-struct Placed {
-    frame: VideoFrame,
-    pts: i64,
-    verdict: Verdict,
 }
 
 /// The open segment.
@@ -398,22 +375,6 @@ impl Recorder {
 
     fn dropped(&self, reason: &str) {
         self.context.metrics.dropped_frames.with_label_values(&[self.spec.id.as_str(), reason]).inc();
-    }
-}
-
-impl Session {
-    fn new(audio: Option<AudioTrack>) -> Self {
-        let audio = audio.map(|track| {
-            let sound = Sound::new(track.clock_rate);
-            (track, sound)
-        });
-        Self {
-            timeline: Timeline::new(VIDEO_TIMESCALE),
-            wall: WallClock::default(),
-            audio,
-            clock_pending: false,
-            held: None,
-        }
     }
 }
 

@@ -9,6 +9,9 @@ use kube::{Api, Client, Resource, ResourceExt, api::ListParams, client::Body, co
 
 use super::{CALL_TIMEOUT, Job, JobError, clock};
 
+/// Cameras in one answer of the API server.
+const PAGE: u32 = 500;
+
 /// What the API server answers.
 pub struct Answer {
     /// The object, if there is one.
@@ -57,21 +60,14 @@ impl KubePolicy {
             status => Err(format!("it answered {status}")),
         }
     }
-}
 
-/// Cameras in one answer of the API server.
-const PAGE: u32 = 500;
-
-impl KubePolicy {
     async fn find(&self, camera: &CameraId) -> Result<bool, String> {
         let api = Api::<Camera>::namespaced(self.client.clone(), &self.namespace);
         let mut page = ListParams::default().limit(PAGE);
         loop {
             let list = api.list_metadata(&page).await.map_err(|e| e.to_string())?;
-            let id = |camera: &str| {
-                list.items.iter().any(|c| c.annotations().get(ID_ANNOTATION).is_some_and(|id| id == camera))
-            };
-            if id(camera.as_str()) {
+            let mut ids = list.items.iter().filter_map(|found| found.annotations().get(ID_ANNOTATION));
+            if ids.any(|id| id == camera.as_str()) {
                 return Ok(true);
             }
             match list.metadata.continue_.filter(|next| !next.is_empty()) {

@@ -3,14 +3,11 @@
 
 use std::{
     fmt, fs,
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use camerafleet_crds::{ID_ANNOTATION, RetentionPolicy, RetentionPolicyStatus};
@@ -40,42 +37,18 @@ pub const TENANT: &str = "t-1";
 pub const POLICY: &str = "p-1";
 pub const MOUNT: &str = "camerafleet/elm-street";
 
-/// An S3 server over a folder.
-pub struct S3 {
-    folder: tempfile::TempDir,
-    process: Child,
-    port: u16,
-}
+/// A tenant's bucket and the log's on a real S3 server.
+pub struct S3(camerafleet_testkit::S3);
 
 impl S3 {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for bucket in [BUCKET, LOG_BUCKET] {
-            fs::create_dir_all(folder.path().join(bucket)).unwrap();
-        }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new(tool("versitygw"))
-            .args(["--access", "root", "--secret", "rootsecret", "--region", "eu-1", "--port"])
-            .arg(format!("127.0.0.1:{port}"))
-            .arg("posix")
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "versitygw does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { folder, process, port }
+        Self(camerafleet_testkit::S3::start(&[BUCKET, LOG_BUCKET], &[]))
     }
 
     pub fn config(&self) -> StoreConfig {
         StoreConfig {
-            endpoint: format!("http://127.0.0.1:{}", self.port),
-            region: "eu-1".into(),
+            endpoint: self.0.endpoint(),
+            region: camerafleet_testkit::S3::REGION.into(),
             bucket: BUCKET.into(),
             prefix: PREFIX.into(),
             path_style: true,
@@ -98,52 +71,20 @@ impl S3 {
 
     /// An object that the store took at `stored`.
     pub fn put(&self, key: &str, body: &[u8], stored: Timestamp) {
-        let path = self.folder.path().join(BUCKET).join(key);
+        let path = self.0.folder(BUCKET).join(key);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, body).unwrap();
         fs::File::options().write(true).open(path).unwrap().set_modified(stored.into()).unwrap();
     }
 
     /// All objects' keys below a folder.
-    pub fn keys(&self, folder: &str) -> Vec<String> {
-        let base = self.folder.path().join(BUCKET);
-        let (mut keys, mut folders) = (Vec::new(), vec![base.join(folder)]);
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    keys.push(path.strip_prefix(&base).unwrap().to_string_lossy().into_owned());
-                }
-            }
-        }
-        keys.sort();
-        keys
+    pub fn keys(&self, below: &str) -> Vec<String> {
+        self.0.keys(BUCKET, below)
     }
 
     pub fn read(&self, key: &str) -> Vec<u8> {
-        fs::read(self.folder.path().join(BUCKET).join(key)).unwrap()
+        fs::read(self.0.folder(BUCKET).join(key)).unwrap()
     }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn tool(name: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let path = cache.unwrap_or_else(|| home.join(".cache")).join("camerafleet/tools/bin").join(name);
-    assert!(
-        path.is_file(),
-        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`",
-        path.display()
-    );
-    path
 }
 
 pub fn ago(minutes: i64) -> Timestamp {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camerafleet_crds::Tenant;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::Api;
+use kube::{Api, Resource};
 
 use super::{LogProblem, Session};
 use crate::{context::Context, controllers::tenant::tenant_labels, kube_api};
@@ -38,6 +38,8 @@ pub(super) async fn remember(
             name: Some(NAME.to_owned()),
             namespace: Some(namespace.clone()),
             labels: Some(tenant_labels(tenant)),
+            // A namespace that was only adopted outlives the tenant, and this must not stay in it.
+            owner_references: tenant.controller_owner_ref(&()).map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },
         data: Some(BTreeMap::from([(KEY.to_owned(), note.clone())])),

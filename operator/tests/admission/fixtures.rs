@@ -2,11 +2,12 @@
 
 use std::{process::Command, time::Duration};
 
+use camerafleet_testkit::tool;
 use operator::admission::{Operator, Shipped, prove, shipped};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::server::{Actor, Server, tool};
+use super::server::{Actor, Server};
 
 /// The tenant's namespace.
 pub const TENANT: &str = "elm-street";

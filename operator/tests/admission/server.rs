@@ -2,13 +2,13 @@
 //! what these would ask is asked in their names.
 
 use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
+use camerafleet_testkit::{free_ports, tool};
 use kube::{Client, Config};
 use reqwest::Method;
 use serde_json::Value;
@@ -54,20 +54,6 @@ impl Actor {
             Self::Kubelet => ("system:node:node-1".into(), vec![all, "system:nodes".into()]),
         }
     }
-}
-
-/// The path of one of the project's tools.
-pub fn tool(name: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let cache =
-        cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"));
-    let path = cache.join("camerafleet/tools/bin").join(name);
-    assert!(
-        path.is_file(),
-        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`",
-        path.display()
-    );
-    path
 }
 
 /// The one that all tests of this program share; it ends with the last of them.
@@ -228,9 +214,4 @@ fn start(folder: &Path, name: &str, arguments: &[String]) -> Child {
         .stderr(log)
         .spawn()
         .unwrap_or_else(|error| panic!("start {name}: {error}"))
-}
-
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -19,6 +18,8 @@ use object_store::ObjectStore;
 use rcgen::SigningKey as _;
 use serde_json::{Value, json};
 
+use camerafleet_testkit::{S3, free_port, free_ports, tool};
+
 use crate::bao::Bao;
 
 const TOKEN: &str = "token-of-a-test-server";
@@ -30,23 +31,7 @@ pub struct Cluster {
     processes: Vec<Child>,
     pub folder: tempfile::TempDir,
     pub bao: Bao,
-    s3: u16,
-}
-
-pub fn tool(name: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let path = cache.unwrap_or_else(|| home.join(".cache")).join("camerafleet/tools/bin").join(name);
-    assert!(
-        path.is_file(),
-        "this test needs {name} and there is none at {}: run `cargo run -p camerafleet-e2e -- tools`",
-        path.display()
-    );
-    path
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    s3: S3,
 }
 
 /// Asks again and again until there is an answer.
@@ -64,7 +49,8 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
 impl Cluster {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [client, peer, secure, s3] = [(); 4].map(|()| free_port());
+        let [client, peer, secure] = free_ports();
+        let s3 = S3::start(&["footage", "log"], &[]);
         let mut cluster = Self { processes: Vec::new(), bao: Bao::start().await, folder, s3 };
         let path = cluster.folder.path().to_owned();
         let rcgen::CertifiedKey { cert, signing_key } =
@@ -101,17 +87,6 @@ impl Cluster {
                 .arg("--disable-admission-plugins=ServiceAccount"),
             "kube-apiserver",
         );
-        for bucket in ["footage", "log"] {
-            fs::create_dir_all(path.join("s3").join(bucket)).unwrap();
-        }
-        cluster.run(
-            Command::new(tool("versitygw"))
-                .args(["--access", "root", "--secret", "rootsecret", "--region", "us-east-1", "--port"])
-                .arg(format!("127.0.0.1:{s3}"))
-                .arg("posix")
-                .arg(path.join("s3")),
-            "versitygw",
-        );
         let server = format!("https://127.0.0.1:{secure}");
         let account = json!({
             "token": TOKEN,
@@ -128,7 +103,6 @@ impl Cluster {
             fs::write(path.join(file), config.to_string()).unwrap();
         }
         until("the API server", async || cluster.try_kubectl(&["get", "--raw=/readyz"], None).ok()).await;
-        until("the S3 server", async || TcpStream::connect(("127.0.0.1", s3)).ok()).await;
         cluster.install().await;
         cluster
     }
@@ -204,7 +178,7 @@ impl Cluster {
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.s3)
+        self.s3.endpoint()
     }
 
     /// A bucket.
@@ -226,7 +200,7 @@ impl Cluster {
 
     /// An object that the store took at `stored`.
     pub fn put(&self, key: &str, stored: jiff::Timestamp) -> PathBuf {
-        let path = self.folder.path().join("s3/footage").join(key);
+        let path = self.s3.folder("footage").join(key);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, b"sealed").unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(stored.into()).unwrap();

@@ -4,7 +4,6 @@ use super::super::SEAM_MS;
 use super::super::report::{At, Kind, State};
 use super::{Chain, Known};
 use crate::digest::sha256;
-use crate::seal::Previous;
 
 impl Chain<'_> {
     /// Numbers between others of which nothing is known at all.
@@ -111,9 +110,7 @@ impl Chain<'_> {
         let opened = highest.and_then(|(_, c)| Some(c.first()?.identity.opened_at.as_millisecond()));
         let proven = self.known.values().map(|known| known.end_ms).max();
         if let Some(close) = self.close {
-            let end = close
-                .last
-                .map_or(close.closed_at.as_millisecond(), |last| Known::from(Previous::from(last)).end_ms);
+            let end = close.last.map_or(close.closed_at.as_millisecond(), |last| Known::from(last).end_ms);
             self.told.closed = Some((end, close.reason.clone()));
         }
         let closed = self.told.closed.as_ref().map(|(end, _)| *end);

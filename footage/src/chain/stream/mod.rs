@@ -110,7 +110,7 @@ impl<'a> Chain<'a> {
                 {
                     match close.last {
                         Some(last) => {
-                            chain.learn(last.into(), &found.key);
+                            chain.learn(last, &found.key);
                             chain.given_up.push((last.sequence, close.next_sequence));
                         }
                         None => chain.given_up.push((u64::MAX, close.next_sequence)),
