@@ -1,6 +1,6 @@
 //! Writes the test vectors of `FORMAT.md` into `testdata/`: `make vectors`.
 //!
-//! The two RSA keys are kept from one run to the next, in `index.json`. All else is fresh each time, as the format
+//! The two RSA keys and the owners' age keys are kept from one run to the next, in `index.json`. All else is fresh each time, as the format
 //! demands: the stream's key, the window key, epoch shares, file keys and the randomness of RSA-OAEP.
 //!
 //! A new form of segment is one more [`Vectors::segment`]; a new way to be invalid one more [`Vectors::invalid`].
@@ -11,15 +11,18 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use age::secrecy::ExposeSecret as _;
+use age::x25519::Identity;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use camerafleet_footage::digest::hex;
 use camerafleet_footage::ids::{CameraId, PolicyId, TenantId};
 use camerafleet_footage::layout::{Epoch, Tracks, camera_key_name, epoch_key_name};
 use camerafleet_footage::seal::{
-    FinishedSegment, GapReason, PublicKey, RecorderStream, SealedHeader, SegmentPolicy, WindowCustody,
+    FinishedSegment, GapReason, OwnersCustody, PublicKey, RecorderStream, SealedHeader, SegmentPolicy,
+    WindowCustody, WindowShare, combine,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -46,13 +49,15 @@ fn main() {
     drop(opened.unwrap());
     stream.abandon();
     let gap = vectors.segment("gap", &mut stream, 1_000, Some("camera-gone"), Tracks::Video);
+    let owners = vectors.owners_segment("owners", &mut stream, 1_000);
     vectors.stream_key = stream.public_key();
     let close = stream.close("the vectors are complete", at(400_000)).unwrap().to_json();
     vectors.record("valid", "close", "close", &close, None);
     vectors.record("valid", "loss", "loss", &loss, None);
 
     vectors.invalid_segments(&empty, &large, &sound, &gap);
-    vectors.invalid_records("close", &close, ("\"nextSequence\":7", "\"nextSequence\":8"));
+    vectors.invalid_owners(&owners);
+    vectors.invalid_records("close", &close, ("\"nextSequence\":8", "\"nextSequence\":9"));
     vectors.invalid_records("loss", &loss, ("SpoolFull", "SpoolFulL"));
     vectors.write();
 }
@@ -75,6 +80,7 @@ struct Made {
 struct Vectors {
     camera_key: PrivateDecryptingKey,
     epoch_key: PrivateDecryptingKey,
+    owners: Vec<Identity>,
     stream_key: [u8; 32],
     /// The media's time so far.
     at_ms: i64,
@@ -91,11 +97,15 @@ impl Vectors {
             None => PrivateDecryptingKey::generate(KeySize::Rsa3072).unwrap(),
         };
         let (camera_key, epoch_key) = (key("cameraKeyPkcs8"), key("epochKeyPkcs8"));
+        let owners = match old["owners"].as_array() {
+            Some(keys) => keys.iter().map(|key| key.as_str().unwrap().parse().unwrap()).collect(),
+            None => (0..3).map(|_| Identity::generate()).collect(),
+        };
         for kind in ["valid", "invalid"] {
             let _ = fs::remove_dir_all(folder().join(kind));
             fs::create_dir_all(folder().join(kind)).unwrap();
         }
-        Self { camera_key, epoch_key, stream_key: [0; 32], at_ms: 0, index: Vec::new() }
+        Self { camera_key, epoch_key, owners, stream_key: [0; 32], at_ms: 0, index: Vec::new() }
     }
 
     fn stream(&self, tenant: &str, camera: &str) -> RecorderStream {
@@ -130,13 +140,13 @@ impl Vectors {
         gap: Option<&str>,
         tracks: Tracks,
     ) -> (FinishedSegment, Vec<u8>) {
-        self.seal_as(stream, CAMERA, length, gap, tracks)
+        self.seal_under(stream, &self.policy(&stream_camera(CAMERA)), length, gap, tracks)
     }
 
-    fn seal_as(
+    fn seal_under(
         &mut self,
         stream: &mut RecorderStream,
-        camera: &str,
+        policy: &SegmentPolicy,
         length: usize,
         gap: Option<&str>,
         tracks: Tracks,
@@ -144,8 +154,7 @@ impl Vectors {
         let media: Vec<u8> = (0..length).map(|i| (i % 251) as u8 ^ (i >> 16) as u8).collect();
         self.at_ms += if gap.is_some() { 30_000 } else { 0 };
         let gap = gap.map(|reason| GapReason::parse(reason).unwrap());
-        let policy = self.policy(&stream_camera(camera));
-        let mut writer = stream.open(&policy, at(self.at_ms), gap, tracks, Vec::new()).unwrap();
+        let mut writer = stream.open(policy, at(self.at_ms), gap, tracks, Vec::new()).unwrap();
         writer.write_all(&media).unwrap();
         let sealed = stream.finish(writer, OPENED_MS + self.at_ms, 60_000).unwrap();
         self.at_ms += 60_000;
@@ -168,19 +177,40 @@ impl Vectors {
         made
     }
 
+    /// A valid segment in the keeping of any two of the three owners.
+    fn owners_segment(&mut self, name: &str, stream: &mut RecorderStream, length: usize) -> Made {
+        let recipients: Vec<String> = self.owners.iter().map(|key| key.to_public().to_string()).collect();
+        let owners = OwnersCustody::new(2, recipients.iter().map(String::as_str)).unwrap();
+        let policy =
+            SegmentPolicy { window: WindowCustody::Owners(owners), ..self.policy(&stream_camera(CAMERA)) };
+        let (finished, file) = self.seal_under(stream, &policy, length, None, Tracks::Video);
+        let mut index = self.describe(&finished, &file, length);
+        index["owners"] = json!({ "threshold": 2, "recipients": recipients });
+        let made = Made { name: name.to_owned(), file, index };
+        self.add("valid", &format!("{name}.mp4.age"), &made.file, made.index.clone());
+        made
+    }
+
+    /// The window key, from the first two owners' shares where it is in the owners' keeping.
+    fn window_key(&self, header: &SealedHeader) -> String {
+        let Some(window) = header.owners_window() else {
+            return unwrap(&self.camera_key, header.wrapped_window_key().unwrap().1);
+        };
+        let shares = window.shares(&header.identity).zip(&self.owners).take(2);
+        let shares: Vec<_> = shares
+            .map(|((context, sealed), key)| WindowShare::open(sealed, key, &context).unwrap())
+            .collect();
+        hex(combine(&shares, &window.context(&header.identity)).unwrap().expose())
+    }
+
     /// What a reader is given and must find.
     fn describe(&self, finished: &FinishedSegment, file: &[u8], length: usize) -> Value {
         let header = SealedHeader::parse(file).unwrap();
-        let unwrap = |key: &PrivateDecryptingKey, body: &[u8]| {
-            let key = OaepPrivateDecryptingKey::new(key.clone()).unwrap();
-            let mut plain = vec![0; key.min_output_size()];
-            hex(key.decrypt(&OAEP_SHA256_MGF1SHA256, body, &mut plain, None).unwrap())
-        };
         json!({
             "kind": "segment",
             "key": finished.name.key(PREFIX),
             "mediaBytes": length,
-            "windowKey": unwrap(&self.camera_key, header.wrapped_window_key().expect("custody Vault").1),
+            "windowKey": self.window_key(&header),
             "epochShare": unwrap(&self.epoch_key, header.wrapped_epoch_share().1),
             "identity": hex(&header.identity.encoded()),
             "gap": header.identity.gap.map(|gap| gap.to_string()),
@@ -205,8 +235,10 @@ impl Vectors {
     /// An invalid segment made of a valid one; of its description only what opens it is kept.
     fn invalid(&mut self, name: &str, of: &Made, file: Vec<u8>, error: &str) {
         let mut index = json!({ "kind": "segment", "error": error, "madeOf": of.name });
-        for field in ["key", "windowKey", "epochShare"] {
-            index[field] = of.index[field].clone();
+        for field in ["key", "windowKey", "epochShare", "owners"] {
+            if let Some(value) = of.index.get(field) {
+                index[field] = value.clone();
+            }
         }
         self.add("invalid", &format!("{name}.mp4.age"), &file, index);
     }
@@ -218,7 +250,8 @@ impl Vectors {
             ("unknown-stream", TENANT, CAMERA, "WrongStreamKey"),
         ] {
             let mut stream = self.stream(tenant, camera);
-            let (finished, file) = self.seal_as(&mut stream, camera, 10, None, Tracks::Video);
+            let policy = self.policy(&stream_camera(camera));
+            let (finished, file) = self.seal_under(&mut stream, &policy, 10, None, Tracks::Video);
             let index = self.describe(&finished, &file, 10);
             self.invalid(name, &Made { name: "itself".into(), file: Vec::new(), index }, file, error);
         }
@@ -308,6 +341,7 @@ impl Vectors {
             "UnknownVersion",
         );
         self.invalid("unknown-custody", sound, changed(" vault ", " escrow "), "UnknownVersion");
+        self.invalid("without-sound", sound, changed(" va ", " v "), "BadSignature");
         let newer = epoch.replacen("/epoch ", "/epoch2 ", 1);
         self.invalid(
             "unknown-stanza",
@@ -342,6 +376,41 @@ impl Vectors {
         self.invalid("longer", sound, [&sound.file[..], b"x"].concat(), "TamperedPayload");
     }
 
+    fn invalid_owners(&mut self, owners: &Made) {
+        // The file is as it should be, and the SharingPolicy says something else.
+        let mut other = Made { name: owners.name.clone(), file: Vec::new(), index: owners.index.clone() };
+        other.index["owners"]["threshold"] = 3.into();
+        self.invalid("wrong-threshold", &other, owners.file.clone(), "WrongOwners");
+        other.index["owners"] = owners.index["owners"].clone();
+        other.index["owners"]["recipients"].as_array_mut().unwrap().swap(0, 2);
+        self.invalid("wrong-owners", &other, owners.file.clone(), "WrongOwners");
+
+        let length = SealedHeader::parse(&owners.file).unwrap().byte_length();
+        let header = std::str::from_utf8(&owners.file[..length]).unwrap();
+        let parts: Vec<&str> = header.split("-> ").collect();
+        let (line, body) = parts[2].split_once('\n').unwrap();
+        let body = BASE64_STANDARD_NO_PAD.decode(body.replace('\n', "")).unwrap();
+        let with_body = |body: &[u8]| {
+            let text = BASE64_STANDARD_NO_PAD.encode(body);
+            let lines: Vec<&str> =
+                text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+            // A full last line is followed by an empty one.
+            let end = if text.len().is_multiple_of(64) { "\n" } else { "" };
+            let window = format!("{line}\n{}\n{end}", lines.join("\n"));
+            let header = [parts[0], parts[1], &window, parts[3], parts[4]].join("-> ");
+            [header.as_bytes(), &owners.file[length..]].concat()
+        };
+        assert!(with_body(&body) == owners.file);
+        let mut commitment = body.clone();
+        commitment[2] ^= 1;
+        self.invalid("flipped-commitment", owners, with_body(&commitment), "Malformed");
+        // The second share in the first one's place, and the first in its.
+        let first = 34 + 4 + u32::from_be_bytes(body[34..38].try_into().unwrap()) as usize;
+        let second = first + 4 + u32::from_be_bytes(body[first..first + 4].try_into().unwrap()) as usize;
+        let swapped = [&body[..34], &body[first..second], &body[34..first], &body[second..]].concat();
+        self.invalid("swapped-owners-shares", owners, with_body(&swapped), "BadSignature");
+    }
+
     fn invalid_records(&mut self, kind: &str, json: &[u8], (from, to): (&str, &str)) {
         let text = std::str::from_utf8(json).unwrap();
         for (name, from, to, error) in [
@@ -364,6 +433,7 @@ impl Vectors {
             "about": "See FORMAT.md, \"Test vectors\". The keys were made for these files alone.",
             "cameraKeyPkcs8": pkcs8(&self.camera_key),
             "epochKeyPkcs8": pkcs8(&self.epoch_key),
+            "owners": self.owners.iter().map(|key| key.to_string().expose_secret().to_owned()).collect::<Vec<_>>(),
             "prefix": PREFIX,
             "tenant": TENANT,
             "camera": CAMERA,
@@ -374,6 +444,12 @@ impl Vectors {
         json.push(b'\n');
         fs::write(folder().join("index.json"), json).unwrap();
     }
+}
+
+fn unwrap(key: &PrivateDecryptingKey, body: &[u8]) -> String {
+    let key = OaepPrivateDecryptingKey::new(key.clone()).unwrap();
+    let mut plain = vec![0; key.min_output_size()];
+    hex(key.decrypt(&OAEP_SHA256_MGF1SHA256, body, &mut plain, None).unwrap())
 }
 
 /// The last stanza with another first character of the MAC behind it.

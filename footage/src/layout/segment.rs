@@ -37,6 +37,11 @@ impl Tracks {
         }
     }
 
+    /// Reads [`Self::as_str`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Video, Self::VideoAudio].into_iter().find(|tracks| tracks.as_str() == text)
+    }
+
     /// Whether there is sound.
     pub fn has_audio(&self) -> bool {
         matches!(self, Self::VideoAudio)
@@ -52,9 +57,9 @@ impl fmt::Display for Tracks {
 /// All that a segment's name says:
 /// `<prefix>/<tenant>/footage/<policy>/<epoch>/<camera>/<hour>/<start>-<duration>-<stream>-<sequence>-<v|va>.mp4.age`.
 ///
-/// The name is a claim. The header authenticates all of it but start, duration and tracks
-/// ([`crate::seal::SegmentIdentity::check_name`]); start and duration are authenticated by the next segment
-/// of the stream or by its close record.
+/// The name is a claim. The header authenticates all of it but start and duration
+/// ([`crate::seal::SegmentIdentity::check_name`]), which are authenticated by the next segment of the stream or by
+/// its close record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentName {
     /// Whose it is.
@@ -125,11 +130,7 @@ impl SegmentName {
             sequence: decimal(sequence)
                 .filter(|s| *s <= MAX_SEQUENCE)
                 .ok_or_else(|| fail("the sequence number is malformed"))?,
-            tracks: match tracks {
-                "v" => Tracks::Video,
-                "va" => Tracks::VideoAudio,
-                _ => return Err(fail("the tracks are neither v nor va")),
-            },
+            tracks: Tracks::parse(tracks).ok_or_else(|| fail("the tracks are neither v nor va"))?,
         };
         debug_assert!(name.key(prefix).starts_with(&footage_prefix(prefix, &name.tenant)));
         if name.key(prefix) == key { Ok(name) } else { Err(fail("it is not written the one way")) }

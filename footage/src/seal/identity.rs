@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::ids::{CameraId, PolicyId, StreamId, TenantId};
 use crate::layout::{
-    Epoch, Hour, MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, SegmentName, camera_key_name, decimal,
+    Epoch, Hour, MAX_SEGMENT_DURATION_MS, MAX_SEQUENCE, SegmentName, Tracks, camera_key_name, decimal,
     decimal_unix_ms, epoch_key_name, parse_epoch_key_name,
 };
 
@@ -82,6 +82,8 @@ pub struct SegmentIdentity {
     /// Why the media does not continue the predecessor's; `None` if it does. It is [`GapReason::start`] in a
     /// stream's first segment, and there always is one after numbers that were given up.
     pub gap: Option<GapReason>,
+    /// What it holds: whether there is sound in it decides whether it may be disclosed unopened.
+    pub tracks: Tracks,
 }
 
 /// A stream's id: the first 16 bytes of the SHA-256 of its public key. So an object's name already says which
@@ -111,8 +113,8 @@ impl SegmentIdentity {
         Hour::containing(self.opened_at)
     }
 
-    /// Whether the object's name says what the header says. The name's start, duration and tracks are not in
-    /// the header: its successor, or the close record, has start and duration.
+    /// Whether the object's name says what the header says. The name's start and duration are not in the header:
+    /// its successor, or the close record, has them.
     pub fn check_name(&self, name: &SegmentName) -> Result<(), OpenError> {
         let checks = [
             ("the tenant", name.tenant == self.tenant),
@@ -122,6 +124,7 @@ impl SegmentIdentity {
             ("the hour", name.hour == self.hour()),
             ("the stream", name.stream == self.stream),
             ("the sequence number", name.sequence == self.sequence),
+            ("the tracks", name.tracks == self.tracks),
         ];
         match checks.into_iter().find(|(_, agrees)| !agrees) {
             None => Ok(()),
@@ -155,6 +158,7 @@ impl SegmentIdentity {
             start,
             duration,
             self.gap.as_ref().map_or(NONE, GapReason::as_str).into(),
+            self.tracks.as_str().into(),
         ]
     }
 
@@ -195,10 +199,11 @@ impl SegmentIdentity {
             previous_start,
             previous_duration,
             gap,
+            tracks,
             signature,
         ] = arguments[..]
         else {
-            return Err(malformed("the segment stanza must have 18 arguments"));
+            return Err(malformed("the segment stanza must have 19 arguments"));
         };
         let custody = match custody {
             "vault" => Custody::Vault,
@@ -243,6 +248,7 @@ impl SegmentIdentity {
                 NONE => None,
                 word => Some(GapReason::parse(word).map_err(|_| malformed("the gap's reason"))?),
             },
+            tracks: Tracks::parse(tracks).ok_or_else(|| malformed("the tracks"))?,
         };
         if stream_id(&identity.stream_key) != identity.stream {
             return Err(malformed("the stream's id is not that of its public key"));

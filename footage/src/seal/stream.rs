@@ -197,6 +197,7 @@ impl RecorderStream {
                 Some(last) if last.sequence + 1 != sequence => gap.or_else(|| Some(GapReason::given_up())),
                 Some(_) => gap,
             },
+            tracks,
         };
         let recipient = SegmentRecipient {
             identity: &identity,

@@ -73,16 +73,17 @@ fn the_file_is_what_the_format_says() {
         start.to_string(),
         "60000".to_owned(),
         "-".to_owned(),
+        "v".to_owned(),
     ];
-    assert_eq!(segment.args[..17], expected);
-    assert_eq!(segment.args.len(), 18);
+    assert_eq!(segment.args[..18], expected);
+    assert_eq!(segment.args.len(), 19);
     assert_eq!(window.args, ["vault".to_owned(), format!("camera-{}", camera())]);
     assert_eq!(epoch.args, [epoch_key]);
     assert_eq!((segment.body.len(), window.body.len(), epoch.body.len()), (32, 384, 384));
 
     // The identity.
     let mut identity = item(b"camerafleet.io/segment");
-    for argument in &segment.args[..17] {
+    for argument in &segment.args[..18] {
         identity.extend(item(argument.as_bytes()));
     }
     assert_eq!(SealedHeader::parse(&file).unwrap().identity.encoded(), identity);
@@ -93,7 +94,7 @@ fn the_file_is_what_the_format_says() {
     for stanza in [segment, window, epoch] {
         message.extend(item(&sha256(&stanza.body)));
     }
-    let signature = BASE64.decode(&segment.args[17]).unwrap();
+    let signature = BASE64.decode(&segment.args[18]).unwrap();
     UnparsedPublicKey::new(&ED25519, public).verify(&message, &signature).unwrap();
 
     // The file key, and age's MAC under it.

@@ -14,7 +14,8 @@ use camerafleet_footage::digest::hex;
 use camerafleet_footage::ids::{CameraId, TenantId};
 use camerafleet_footage::layout::SegmentName;
 use camerafleet_footage::seal::{
-    CloseRecord, LossRecord, OpenError, SealedHeader, Secret32, SegmentExpectation, StreamRecordError, open,
+    CloseRecord, LossRecord, OpenError, OwnersCustody, SealedHeader, Secret32, SegmentExpectation,
+    StreamRecordError, WindowShare, combine, open,
 };
 use serde_json::Value;
 
@@ -51,6 +52,11 @@ fn read_segment(index: &Value, vector: &Value, file: &[u8]) -> Result<(Vec<u8>, 
         stream_key: Some(bytes(&index["streamKey"])),
     };
     let secret = |field: &str| Secret32::from_bytes(&bytes(&vector[field]));
+    let header = SealedHeader::parse(file)?.authenticate(&expected)?;
+    let identity = &header.header().identity;
+    if let Some(window) = header.header().owners_window() {
+        window.check_owners(identity, &owners(vector))?;
+    }
     let mut opened = open(file, &expected, secret("windowKey"), secret("epochShare"))?;
     opened
         .identity()
@@ -58,6 +64,13 @@ fn read_segment(index: &Value, vector: &Value, file: &[u8]) -> Result<(Vec<u8>, 
     let mut read = Vec::new();
     opened.read_to_end(&mut read).map_err(|error| error.downcast::<OpenError>().unwrap())?;
     Ok((read, opened.digest().unwrap()))
+}
+
+/// The owners that the SharingPolicy names.
+fn owners(vector: &Value) -> OwnersCustody {
+    let threshold = usize::try_from(vector["owners"]["threshold"].as_u64().unwrap()).unwrap();
+    OwnersCustody::new(threshold, vector["owners"]["recipients"].as_array().unwrap().iter().map(text))
+        .unwrap()
 }
 
 fn read_record(index: &Value, vector: &Value, file: &[u8]) -> Result<(), StreamRecordError> {
@@ -106,7 +119,7 @@ fn every_vector_is_read_or_refused_as_the_index_says() {
         }
     }
     let all = "BadSignature Malformed Misnamed NotSealed TamperedHeader TamperedPayload Truncated UnknownVersion \
-               WrongCamera WrongSecret WrongStreamKey WrongTenant";
+               WrongCamera WrongOwners WrongSecret WrongStreamKey WrongTenant";
     assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
 }
 
@@ -118,6 +131,8 @@ fn the_valid_vectors_are_one_stream() {
         TestKey::new(PrivateDecryptingKey::from_pkcs8(&der).unwrap())
     };
     let (camera_key, epoch_key) = (key("cameraKeyPkcs8"), key("epochKeyPkcs8"));
+    let owners_keys: Vec<age::x25519::Identity> =
+        index["owners"].as_array().unwrap().iter().map(|key| text(key).parse().unwrap()).collect();
     let loss = LossRecord::from_json(&fs::read(folder().join("valid/loss.json")).unwrap()).unwrap();
     let close = CloseRecord::from_json(&fs::read(folder().join("valid/close.json")).unwrap()).unwrap();
     let mut head = None;
@@ -127,12 +142,24 @@ fn the_valid_vectors_are_one_stream() {
         }
         let header = SealedHeader::parse(&fs::read(folder().join(text(&vector["file"]))).unwrap()).unwrap();
         assert_eq!(hex(&header.identity.encoded()), text(&vector["identity"]));
-        let w = camera_key.decrypt(header.wrapped_window_key().unwrap().1);
+        let windows = match (header.wrapped_window_key(), header.owners_window()) {
+            (Some((_, wrapped)), _) => vec![camera_key.decrypt(wrapped)],
+            (None, Some(window)) => {
+                let sealed: Vec<_> = window.shares(&header.identity).collect();
+                let share = |i: usize| WindowShare::open(sealed[i].1, &owners_keys[i], &sealed[i].0).unwrap();
+                let context = window.context(&header.identity);
+                [(0, 1), (0, 2), (1, 2)]
+                    .map(|(a, b)| combine(&[share(a), share(b)], &context).unwrap())
+                    .into_iter()
+                    .collect()
+            }
+            (None, None) => unreachable!(),
+        };
         let e = epoch_key.decrypt(header.wrapped_epoch_share().1);
-        assert_eq!(
-            (hex(w.expose()), hex(e.expose())),
-            (text(&vector["windowKey"]).into(), text(&vector["epochShare"]).into())
-        );
+        for w in windows {
+            assert_eq!(hex(w.expose()), text(&vector["windowKey"]));
+        }
+        assert_eq!(hex(e.expose()), text(&vector["epochShare"]));
         if header.identity.previous == Some(loss.segment) {
             assert_eq!(loss.previous.map(|p| p.digest), head);
             assert_eq!(vector["gap"], "camera-gone");
