@@ -35,7 +35,8 @@ use crate::{LocalRef, Span, span::between};
     validation = Rule::new("!has(self.consentThreshold) || self.consentThreshold <= size(self.owners)").message("consentThreshold must not be above the number of owners"),
     validation = Rule::new("self.owners.all(o, self.owners.exists_one(p, p.user == o.user))").message("each owner must be another user: one person must not count twice towards the threshold"),
     validation = Rule::new("self.notify.all(n, self.owners.exists(o, o.name == n.owner))").message("notify.owner must be the name of one of the owners"),
-    validation = Rule::new("self.custody != 'Owners' || self.owners.all(o, has(o.ageRecipient))").message("custody Owners needs an ageRecipient for every owner: kubectl footage keygen makes one")
+    validation = Rule::new("self.custody != 'Owners' || self.owners.all(o, has(o.ageRecipient))").message("custody Owners needs an ageRecipient for every owner: kubectl footage keygen makes one"),
+    validation = Rule::new("self.custody != 'Owners' || self.owners.all(o, !has(o.ageRecipient) || self.owners.exists_one(p, has(p.ageRecipient) && p.ageRecipient == o.ageRecipient))").message("under custody Owners each owner must have an ageRecipient of their own: one key must not count twice towards the threshold")
 )]
 pub struct SharingPolicySpec {
     /// Whose footage this is; at most 16, each with a name of its own.

@@ -5,8 +5,12 @@ use sha2::{Digest, Sha256};
 
 /// The digest of a SharingPolicy's spec, as segments carry it.
 pub fn sharing_policy(spec: &SharingPolicySpec) -> [u8; 32] {
-    let canonical = serde_jcs::to_vec(spec).unwrap_or_else(|e| unreachable!("a spec is plain data: {e}"));
-    Sha256::digest(canonical).into()
+    sha256(canonical(spec).as_bytes())
+}
+
+/// A SharingPolicy's spec as its digest is made over it.
+pub fn canonical(spec: &SharingPolicySpec) -> String {
+    serde_jcs::to_string(spec).unwrap_or_else(|e| unreachable!("a spec is plain data: {e}"))
 }
 
 /// The digest of any bytes.

@@ -103,8 +103,37 @@ pub struct CameraConfig {
     /// SHA-256 of the SharingPolicy in force, hex; absent for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing_policy_digest: Option<String>,
-    /// The camera's Transit key.
-    pub camera_key: PublicKeyConfig,
+    /// Who keeps its window keys.
+    pub window: WindowConfig,
+}
+
+impl CameraConfig {
+    /// The camera's Transit key; none where the owners keep the window keys.
+    pub fn camera_key(&self) -> Option<&PublicKeyConfig> {
+        match &self.window {
+            WindowConfig::Vault { key } => Some(key),
+            WindowConfig::Owners { .. } => None,
+        }
+    }
+}
+
+/// Who keeps a camera's window keys. A pod that does not know the custody takes no configuration with it: it must not
+/// fall back to another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "custody", deny_unknown_fields)]
+pub enum WindowConfig {
+    /// They are wrapped to the camera's Transit key.
+    Vault {
+        /// The key.
+        key: PublicKeyConfig,
+    },
+    /// They are split among the owners.
+    Owners {
+        /// How many of them it takes.
+        threshold: u32,
+        /// Their age recipients, in the SharingPolicy's order.
+        recipients: Vec<String>,
+    },
 }
 
 /// How RTP travels.

@@ -65,7 +65,7 @@ impl Bench {
             "cameras": {"c1": {
                 "name": "door", "url": "rtsp://127.0.0.1/", "transport": "TCP", "maxSessions": 2, "audio": false,
                 "recording": {"mode": "Continuous"}, "segmentDurationMs": segment_ms, "expectedBitrate": 1_000_000,
-                "retentionPolicy": support::POLICY, "cameraKey": key(&keys[0]),
+                "retentionPolicy": support::POLICY, "window": {"custody": "Vault", "key": key(&keys[0])},
             }},
             "epochKeys": {support::POLICY: [{"start": epoch.start().as_second(), "length": 86_400, "key": key(&keys[1])}]},
         });

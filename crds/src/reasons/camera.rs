@@ -18,6 +18,8 @@ pub(super) const REASONS: &[&[Reason]] = &[
         Ready False SpoolFull "The spool is full: footage is being lost." "Make the store reachable again; give the tenant a greater ingest.spool.";
         Ready False NoRetentionPolicy "Nothing says for how long footage is kept, so nothing is recorded." "Name a RetentionPolicy in retentionPolicyRef or in the Tenant's defaults, or create the one named.";
         Ready False NoSharingPolicy "The SharingPolicy named does not exist." "Create it, or name another.";
+        Ready False OwnersKeysUnusable "The SharingPolicy has custody Owners, and an owner's ageRecipient cannot keep a key." "Correct it: kubectl footage keygen makes one.";
+        Ready False RevisionNotLogged "The SharingPolicy is not in the disclosure log yet." "See the Tenant's LogReady.";
         Ready False CredentialsMissing "The Secret of credentialsSecretRef is missing, of another type or lacks a field." "Create it of type camerafleet.io/camera with username and password.";
         Ready False OutsideCameraNetworks "The camera's address is in none of the tenant's cameraNetworks." "Add its network to the Tenant, or correct source.url.";
         Ready False DuplicateId "Another camera was there before with the same annotation camerafleet.io/id." "Delete this one, and create it again without the annotation.";

@@ -34,4 +34,5 @@ pub(super) const RETENTION: &[&[Reason]] = &[
 
 pub(super) const SHARING: &[&[Reason]] = &[reasons! {
     Ready True InForce "Segments recorded from now on carry this policy's digest." "";
+    Ready False RevisionNotLogged "The revision is not in the disclosure log yet; segments go on with the one before." "See the Tenant's LogReady.";
 }];

@@ -6,10 +6,10 @@
 //! that only the store says; whoever can write to the bucket and has every public key is the adversary.
 //! [`read`] gathers the evidence from a store.
 //!
-//! What no signature covers it cannot see: an object's name says whether there is sound (`v`, `va`), and
-//! nothing in the chain does. What a stream recorded after its last logged head and before its close record can
-//! be taken away together with that record; the report then says that the stream's end is open.
+//! What a stream recorded after its last logged head and before its close record can be taken away together with that
+//! record; the report then says that the stream's end is open.
 
+mod anchors;
 mod evidence;
 mod reader;
 mod report;
@@ -17,6 +17,7 @@ mod stream;
 mod timeline;
 mod verify;
 
+pub use anchors::Anchors;
 pub use evidence::{
     CheckedHeader, Evidence, FoundRecord, FoundSegment, LoggedClose, LoggedHead, Record, StreamAnchor, Window,
 };

@@ -23,7 +23,7 @@ type Attack = fn(&mut World);
 
 #[test]
 fn every_attack_is_seen_and_named() {
-    let attacks: [(&str, Attack, &[Kind]); 20] = [
+    let attacks: [(&str, Attack, &[Kind]); 21] = [
         (
             "replaces a body",
             |w| {
@@ -83,6 +83,14 @@ fn every_attack_is_seen_and_named() {
                 w.segments.insert(key, [header.as_bytes(), &file[length..]].concat());
             },
             &[Kind::Missing, Kind::Unreadable, Kind::Unproven],
+        ),
+        (
+            "says that there is sound where there is none",
+            |w| {
+                let key = w.key(4);
+                w.rename(&key, &key.replace("-v.mp4", "-va.mp4"));
+            },
+            &[Kind::Misplaced],
         ),
         ("swaps two names", |w| w.swap(&w.key(3), &w.key(6)), &[Kind::Misplaced]),
         (

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 
 use camerafleet_footage::chain::{
-    Bodies, Kind, LoggedClose, LoggedHead, Place, Report, StreamAnchor, Window, read, verify,
+    Anchors, Bodies, Kind, LoggedClose, Place, Report, StreamAnchor, Window, read, verify,
 };
-use camerafleet_footage::digest::sha256;
+use camerafleet_footage::digest::{hex, sha256};
+use camerafleet_footage::ids::CameraId;
 use camerafleet_footage::layout::{SegmentName, Tracks};
+use camerafleet_footage::log::entry::{ChainHead, ChainHeads, StreamClosed, StreamStarted, Version};
+use camerafleet_footage::log::{Entry, Record};
 use camerafleet_footage::seal::{FinishedSegment, GapReason, RecorderStream, SealedHeader, hash_segment};
 use jiff::Timestamp;
 use object_store::ObjectStoreExt as _;
@@ -78,19 +81,34 @@ impl Recording {
 
     /// Logs the stream, with some of its heads.
     pub fn log(&self, world: &mut World, heads: &[usize], closed: Option<LoggedClose>) {
-        let heads = heads.iter().map(|i| {
-            let finished = &self.finished[*i];
-            let at_ms = finished.name.end_ms();
-            LoggedHead { sequence: finished.name.sequence, digest: finished.digest, at_ms }
-        });
-        world.anchors.push(StreamAnchor {
-            stream: self.stream.id().clone(),
-            public_key: self.stream.public_key(),
+        let (camera, stream) = (camera(), self.stream.id().clone());
+        let mut anchors = Anchors::of(camera.clone());
+        let started = StreamStarted {
+            camera: camera.clone(),
+            stream: stream.clone(),
+            public_key: hex(&self.stream.public_key()),
             pod_uid: "pod".into(),
-            started_ms: self.started_ms,
-            heads: heads.collect(),
-            closed,
-        });
+            image_digest: "sha256:0".into(),
+        };
+        anchors.add(&entry(self.started_ms, started));
+        for i in heads {
+            let finished = &self.finished[*i];
+            let sequence = finished.name.sequence;
+            let head = |camera: &CameraId, sequence, digest: &[u8; 32]| {
+                let (camera, stream) = (camera.clone(), stream.clone());
+                ChainHead { camera, stream, sequence, digest: hex(digest) }
+            };
+            // What is said of another camera is not this one's.
+            let another = head(&CameraId::parse("another").unwrap(), sequence + 1, &[0; 32]);
+            let heads = vec![head(&camera, sequence, &finished.digest), another];
+            let at = Timestamp::from_millisecond(finished.name.end_ms()).unwrap();
+            anchors.add(&entry(at.as_millisecond(), ChainHeads { at, heads }));
+        }
+        if let Some(LoggedClose { at_ms, record }) = closed {
+            let close_record = record.map(|record| hex(&record));
+            anchors.add(&entry(at_ms, StreamClosed { camera, stream, last: None, close_record }));
+        }
+        world.anchors.extend(anchors.finish());
     }
 
     /// Closes and logs the stream.
@@ -138,6 +156,11 @@ impl World {
         self.segments.insert(one.into(), b);
         self.segments.insert(other.into(), a);
     }
+}
+
+fn entry(at_ms: i64, entry: impl Into<Entry>) -> Record {
+    let at = Timestamp::from_millisecond(at_ms).unwrap();
+    Record { version: Version::V1, id: String::new(), at, entry: entry.into() }
 }
 
 /// The same name with another time.

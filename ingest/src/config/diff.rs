@@ -80,7 +80,7 @@ pub fn change(old: &CameraSpec, new: &CameraSpec) -> Change {
         expected_bitrate: _,
         retention_policy,
         sharing_policy_digest,
-        camera_key,
+        window,
     } = camera;
     if *id != old.id || *tenant != old.tenant || *prefix != old.prefix {
         Change::Restart
@@ -93,7 +93,7 @@ pub fn change(old: &CameraSpec, new: &CameraSpec) -> Change {
         Change::Reconnect
     } else if *retention_policy != old.camera.retention_policy
         || *sharing_policy_digest != old.camera.sharing_policy_digest
-        || *camera_key != old.camera.camera_key
+        || *window != old.camera.window
     {
         Change::Cut
     } else {
@@ -105,7 +105,7 @@ pub fn change(old: &CameraSpec, new: &CameraSpec) -> Change {
 mod tests {
     use super::*;
     use crate::config::parse;
-    use camerafleet_footage::shard::{PublicKeyConfig, Recording, Transport};
+    use camerafleet_footage::shard::{PublicKeyConfig, Recording, Transport, WindowConfig};
 
     fn spec() -> CameraSpec {
         let shard = parse::shard(parse::tests::EXAMPLE).unwrap();
@@ -129,7 +129,11 @@ mod tests {
             (Box::new(|s| s.credentials = secrets.camera(&s.id)), Change::Reconnect),
             (Box::new(|s| s.networks.clear()), Change::Reconnect),
             (Box::new(|s| s.camera.sharing_policy_digest = Some("0a".repeat(32))), Change::Cut),
-            (Box::new(|s| s.camera.camera_key = key("other")), Change::Cut),
+            (Box::new(|s| s.camera.window = WindowConfig::Vault { key: key("other") }), Change::Cut),
+            (
+                Box::new(|s| s.camera.window = WindowConfig::Owners { threshold: 1, recipients: vec![] }),
+                Change::Cut,
+            ),
             (
                 Box::new(|s| s.epoch_keys = vec![EpochKeyConfig { start: 0, length: 60, key: key("e") }]),
                 Change::Later,

@@ -82,7 +82,7 @@ pub(crate) mod tests {
       "cameras": {"c1": {
         "name": "door", "url": "rtsp://127.0.0.1:554/stream", "transport": "TCP", "maxSessions": 2, "audio": false,
         "recording": {"mode": "Continuous"}, "segmentDurationMs": 60000, "expectedBitrate": 4000000,
-        "retentionPolicy": "p1", "cameraKey": {"name": "camera-c1", "pem": ""}}},
+        "retentionPolicy": "p1", "window": {"custody": "Vault", "key": {"name": "camera-c1", "pem": ""}}}},
       "epochKeys": {"p1": []},
       "somethingNewer": true
     }"#;
@@ -96,6 +96,7 @@ pub(crate) mod tests {
             ("\"bucket\": \"footage\"", "\"bucket\": \"\"", "store.bucket"),
             ("\"segmentDurationMs\": 60000", "\"segmentDurationMs\": 0", "segmentDurationMs"),
             ("\"audio\": false", "\"audio\": false, \"sharingPolicyDigest\": \"zz\"", "sharingPolicyDigest"),
+            ("\"custody\": \"Vault\"", "\"custody\": \"Escrow\"", "cannot be read"),
             ("\"TCP\"", "\"rtsp://admin:secret@x\"", "cannot be read"),
         ] {
             let text = EXAMPLE.replace(from, to);

@@ -6,10 +6,10 @@ use camerafleet_footage::{
     ids::PolicyId,
     layout::{Epoch, Hour, MAX_SEGMENT_DURATION_MS, SegmentName, Tracks},
     seal::{
-        FinishedSegment, GapReason, PublicKey, RecorderStream, SealError, SegmentPolicy, SegmentWriter,
-        WindowCustody,
+        FinishedSegment, GapReason, OwnersCustody, PublicKey, RecorderStream, SealError, SegmentPolicy,
+        SegmentWriter, WindowCustody,
     },
-    shard::{EpochKeyConfig, PublicKeyConfig, Recorder},
+    shard::{EpochKeyConfig, Recorder, WindowConfig},
 };
 use jiff::Timestamp;
 
@@ -26,6 +26,9 @@ pub enum SealingError {
     /// A public key in the configuration is no key.
     #[error("a public key cannot be used: {0}")]
     Key(#[from] camerafleet_footage::seal::PublicKeyError),
+    /// The owners in the configuration cannot keep a key.
+    #[error("the owners' keys cannot be used: {0}")]
+    Owners(#[from] camerafleet_footage::seal::InvalidOwners),
     /// An epoch in the configuration is none.
     #[error("an epoch key's time is malformed: {0}")]
     Epoch(#[from] camerafleet_footage::layout::InvalidTime),
@@ -61,7 +64,8 @@ impl SealingError {
 
     /// Whether it lies in the configuration's keys.
     pub fn is_key(&self) -> bool {
-        matches!(self, Self::Key(_) | Self::Epoch(_) | Self::Seal(SealError::WrongKeyName { .. }))
+        let wrong_name = matches!(self, Self::Seal(SealError::WrongKeyName { .. }));
+        wrong_name || matches!(self, Self::Key(_) | Self::Owners(_) | Self::Epoch(_))
     }
 }
 
@@ -69,7 +73,7 @@ impl SealingError {
 pub struct Policy {
     retention_policy: PolicyId,
     epoch: EpochKeyConfig,
-    camera_key: PublicKeyConfig,
+    window: WindowConfig,
     sharing_policy: [u8; 32],
 }
 
@@ -80,7 +84,7 @@ impl Policy {
         Self {
             retention_policy: spec.camera.retention_policy.clone(),
             epoch: epoch.clone(),
-            camera_key: spec.camera.camera_key.clone(),
+            window: spec.camera.window.clone(),
             // The configuration was checked for it.
             sharing_policy: crate::config::parse::sharing_policy(digest).unwrap_or_default(),
         }
@@ -91,7 +95,18 @@ impl Policy {
             retention_policy: self.retention_policy.clone(),
             epoch: Epoch::new(self.epoch.start, self.epoch.length)?,
             epoch_key: PublicKey::from_pem(&self.epoch.key.name, &self.epoch.key.pem)?,
-            window: WindowCustody::Vault(PublicKey::from_pem(&self.camera_key.name, &self.camera_key.pem)?),
+            window: match &self.window {
+                WindowConfig::Vault { key } => {
+                    WindowCustody::Vault(PublicKey::from_pem(&key.name, &key.pem)?)
+                }
+                WindowConfig::Owners { threshold, recipients } => {
+                    let threshold = usize::try_from(*threshold).unwrap_or(usize::MAX);
+                    WindowCustody::Owners(OwnersCustody::new(
+                        threshold,
+                        recipients.iter().map(String::as_str),
+                    )?)
+                }
+            },
             sharing_policy: self.sharing_policy,
         })
     }
@@ -293,7 +308,7 @@ mod tests {
     use camerafleet_footage::{
         layout::{camera_key_name, epoch_key_name},
         seal::{LossRecord, SealedHeader},
-        shard::SpoolConfig,
+        shard::{PublicKeyConfig, SpoolConfig},
     };
 
     use super::*;
@@ -319,7 +334,7 @@ mod tests {
                 key: PublicKeyConfig { name: epoch_key_name(&retention_policy, &epoch), pem: pem.clone() },
             },
             retention_policy,
-            camera_key: PublicKeyConfig { name: camera_key_name(&spec.id), pem },
+            window: WindowConfig::Vault { key: PublicKeyConfig { name: camera_key_name(&spec.id), pem } },
             sharing_policy: [0; 32],
         };
 

@@ -111,7 +111,7 @@ impl Shard {
         self.config["cameras"][id] = json!({
             "name": format!("name-{id}"), "url": url, "transport": "TCP", "maxSessions": 2, "audio": audio,
             "recording": {"mode": "Continuous"}, "segmentDurationMs": 4_000, "expectedBitrate": 1_000_000,
-            "retentionPolicy": POLICY, "cameraKey": key.config(),
+            "retentionPolicy": POLICY, "window": {"custody": "Vault", "key": key.config()},
         });
         self.camera_keys.push((camera, key));
         self.secret(&format!("camera.{id}.username"), USER);

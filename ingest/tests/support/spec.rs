@@ -25,7 +25,7 @@ pub fn spec(url: &str, transport: Transport, audio: bool, credentials: bool) -> 
         "cameras": {"c1": {
             "name": "door", "url": url, "transport": transport, "maxSessions": 2, "audio": audio,
             "recording": {"mode": "Continuous"}, "segmentDurationMs": 4_000, "expectedBitrate": 1_000_000,
-            "retentionPolicy": "p1", "cameraKey": {"name": "camera-c1", "pem": ""},
+            "retentionPolicy": "p1", "window": {"custody": "Vault", "key": {"name": "camera-c1", "pem": ""}},
         }},
         "epochKeys": {"p1": []},
     });

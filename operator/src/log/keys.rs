@@ -19,7 +19,7 @@ pub(super) fn created<'a>(maps: impl Iterator<Item = &'a ConfigMap>, now: Timest
         let Some(config) = json.and_then(|json| serde_json::from_str::<ShardConfig>(json).ok()) else {
             continue;
         };
-        let cameras = config.cameras.into_values().map(|camera| camera.camera_key);
+        let cameras = config.cameras.values().filter_map(|camera| camera.camera_key().cloned());
         let epochs = config.epoch_keys.into_values().flatten().map(|epoch| epoch.key);
         for key in cameras.chain(epochs) {
             let Ok(public) = PublicKey::from_pem(&key.name, &key.pem) else { continue };

@@ -8,6 +8,7 @@ mod follow;
 mod keys;
 mod memory;
 mod problem;
+mod revision;
 mod settings;
 mod streams;
 
@@ -29,6 +30,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 
 pub use follow::run;
 pub use problem::LogProblem;
+pub use revision::policy_revision;
 pub use settings::{LogStore, Who, read as read_settings};
 
 use crate::{

@@ -35,7 +35,7 @@ pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, conte
 /// What the shard was told already.
 fn known(observed: &Observed) -> BTreeMap<String, String> {
     let Some(current) = &observed.current else { return BTreeMap::new() };
-    let cameras = current.cameras.values().map(|camera| &camera.camera_key);
+    let cameras = current.cameras.values().filter_map(|camera| camera.camera_key());
     let epochs = current.epoch_keys.values().flatten().map(|epoch| &epoch.key);
     cameras.chain(epochs).map(|key| (key.name.clone(), key.pem.clone())).collect()
 }

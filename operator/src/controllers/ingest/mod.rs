@@ -1,13 +1,14 @@
 //! A tenant's recorders: from its Cameras and policies to keys, a shard's configuration, and its Deployment.
 //!
-//! Two pure steps with Vault between them: `plan::wanted` says what shall be recorded and which keys that
-//! takes, `keys` sees to it that they exist, `plan::shard` puts both together.
+//! Two pure steps with Vault and the log between them: `plan::wanted` says what shall be recorded and which keys that
+//! takes, `keys` sees to it that they exist and `revisions` that the policies are logged, `plan::shard` puts all together.
 
 mod apply;
 mod gather;
 mod keys;
 mod plan;
 mod resources;
+mod revisions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,16 +40,17 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     let now = context.now();
     let wanted = plan::wanted(&tenant, &observed, now);
     let keys = keys::ensure(&wanted, &observed, &tenant, &context).await;
-    let planned = plan::shard(&wanted, &observed, &keys, now);
+    let revisions = revisions::ensure(&wanted, &observed, &tenant, &context).await;
+    let planned = plan::shard(&wanted, &observed, &keys, &revisions, now);
     apply::apply(&planned, &tenant, &observed, &context).await?;
     for camera in context.plans.replace(&namespace, planned.tenant_plan) {
         context.router.camera_news(&namespace, &camera);
     }
     context.router.tenant_news(&tenant.name_any());
     let boundary = wanted.next_epoch.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-    let pause = match keys.failure {
-        Some(_) => LOOK_AGAIN_SOON,
-        None => boundary.map_or(LOOK_AGAIN, |b| LOOK_AGAIN.min(b + Duration::from_secs(1))),
+    let pause = match (keys.failure, revisions.failure) {
+        (Some(_), _) | (_, Some(_)) => LOOK_AGAIN_SOON,
+        (None, None) => boundary.map_or(LOOK_AGAIN, |b| LOOK_AGAIN.min(b + Duration::from_secs(1))),
     };
     Ok(Action::requeue(pause))
 }

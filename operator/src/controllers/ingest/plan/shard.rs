@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camerafleet_footage::{
     ids::PolicyId,
-    shard::{EpochKeyConfig, PublicKeyConfig, ShardConfig},
+    shard::{CameraConfig, EpochKeyConfig, PublicKeyConfig, ShardConfig, WindowConfig},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,6 +12,7 @@ use super::{
     super::{
         gather::{Observed, SHARD},
         keys::Keys,
+        revisions::Revisions,
     },
     Wanted,
 };
@@ -44,7 +45,13 @@ pub enum Recorder {
 }
 
 /// Puts cameras and keys together.
-pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) -> Planned {
+pub fn shard(
+    wanted: &Wanted,
+    observed: &Observed,
+    keys: &Keys,
+    revisions: &Revisions,
+    now: Timestamp,
+) -> Planned {
     let not = |why: &Verdict| Placement::Not {
         why: why.clone(),
         keys: Verdict::unknown("NotNeeded", "Told once the camera is recorded."),
@@ -66,12 +73,14 @@ pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) 
     let failure = keys.failure.as_ref().map(vault::verdict);
     let mut cameras = BTreeMap::new();
     for (id, camera) in &wanted.cameras {
-        let pem = keys.pems.get(&camera.config.camera_key.name);
+        let told = observed.current.as_ref().and_then(|current| current.cameras.get(id));
+        let Some(config) = revisions.in_force(&camera.config, told) else {
+            placements.cameras.insert(camera.config.name.clone(), not(&revisions.verdict()));
+            continue;
+        };
         let has_epoch = epoch_keys.get(&camera.config.retention_policy).is_some_and(|e| !e.is_empty());
-        let placement = match pem {
-            Some(pem) if has_epoch => {
-                let mut config = camera.config.clone();
-                config.camera_key.pem.clone_from(pem);
+        let placement = match with_key(config, keys) {
+            Some(config) if has_epoch => {
                 cameras.insert(id.clone(), config);
                 Placement::Shard {
                     shard: SHARD.to_owned(),
@@ -108,6 +117,16 @@ pub fn shard(wanted: &Wanted, observed: &Observed, keys: &Keys, now: Timestamp) 
         cameras,
     };
     Planned { recorder: Recorder::Told(Box::new(config)), tenant_plan: placements }
+}
+
+/// The configuration with its camera's public key, where it needs one. What was told before has it.
+fn with_key(mut config: CameraConfig, keys: &Keys) -> Option<CameraConfig> {
+    if let WindowConfig::Vault { key } = &mut config.window
+        && key.pem.is_empty()
+    {
+        key.pem.clone_from(keys.pems.get(&key.name)?);
+    }
+    Some(config)
 }
 
 /// The keys of the epochs wanted, as far as they exist, and the newest of before if none of them does: a pod

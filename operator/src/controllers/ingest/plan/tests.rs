@@ -8,7 +8,7 @@ use std::{
 use camerafleet_crds::{Camera, ID_ANNOTATION, RetentionPolicy, SharingPolicy, Tenant};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, TenantId},
-    shard::ShardConfig,
+    shard::{CameraConfig, ShardConfig, WindowConfig},
     vault::VaultError,
 };
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{Planned, Recorder, Wanted, shard, wanted};
 use crate::{
     context::Placement,
-    controllers::ingest::{gather::Observed, keys::Keys},
+    controllers::ingest::{gather::Observed, keys::Keys, revisions::Revisions},
 };
 
 fn tenant(spec: Value) -> Tenant {
@@ -78,6 +78,11 @@ fn made(wanted: &Wanted) -> Keys {
     Keys { pems, failure: None }
 }
 
+/// Every revision is in the log.
+fn logged(wanted: &Wanted) -> Revisions {
+    Revisions { logged: wanted.revisions.keys().cloned().collect(), failure: None }
+}
+
 fn why<'a>(planned: &'a Planned, camera: &str) -> Option<&'a str> {
     match &planned.tenant_plan.cameras[camera] {
         Placement::Not { why, .. } => Some(why.reason),
@@ -117,7 +122,7 @@ fn a_camera_that_cannot_be_recorded_says_why() {
     for (case, spec, tenant_spec, expected) in cases {
         let observed = observed(vec![camera("front", spec)]);
         let wanted = wanted(&tenant(tenant_spec), &observed, now());
-        let planned = shard(&wanted, &observed, &made(&wanted), now());
+        let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
         assert_eq!(why(&planned, "front"), expected, "{case}");
     }
 }
@@ -160,7 +165,7 @@ fn keys_are_made_for_the_longer_of_two_epochs_and_26_hours() {
 fn told(cameras: Vec<Arc<Camera>>) -> ShardConfig {
     let observed = observed(cameras);
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
-    config(shard(&wanted, &observed, &made(&wanted), now()))
+    config(shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now()))
 }
 
 fn config(planned: Planned) -> ShardConfig {
@@ -179,10 +184,13 @@ fn while_vault_is_away_what_was_told_stays_and_what_is_new_waits() {
     let later = now() + jiff::SignedDuration::from_hours(24 * 7);
     let wanted = wanted(&defaults, &observed, later);
     let current = observed.current.as_ref().unwrap();
-    let pems =
-        current.cameras.values().map(|c| (c.camera_key.name.clone(), c.camera_key.pem.clone())).collect();
-    let keys = Keys { pems, failure: Some(VaultError::Sealed) };
-    let planned = shard(&wanted, &observed, &keys, later);
+    let pems = current
+        .cameras
+        .values()
+        .filter_map(CameraConfig::camera_key)
+        .map(|k| (k.name.clone(), k.pem.clone()));
+    let keys = Keys { pems: pems.collect(), failure: Some(VaultError::Sealed) };
+    let planned = shard(&wanted, &observed, &keys, &logged(&wanted), later);
     assert_eq!(why(&planned, "old"), None);
     assert_eq!(why(&planned, "new"), Some("KeysNotReady"));
     let config = config(planned);
@@ -200,7 +208,7 @@ fn a_past_epochs_key_leaves_the_shard_after_its_epoch() {
     observed.current = Some(told(vec![camera("a", json!({}))]));
     let tomorrow = now() + jiff::SignedDuration::from_hours(24);
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, tomorrow);
-    let config = config(shard(&wanted, &observed, &made(&wanted), tomorrow));
+    let config = config(shard(&wanted, &observed, &made(&wanted), &logged(&wanted), tomorrow));
     let starts: Vec<i64> = config.epoch_keys.values().flatten().map(|k| k.start).collect();
     assert_eq!(starts.len(), 3);
     assert!(starts.iter().all(|start| start + 86_400 > tomorrow.as_second()));
@@ -211,7 +219,7 @@ fn without_a_store_nothing_changes_and_everything_says_so() {
     let mut observed = observed(vec![camera("a", json!({}))]);
     observed.store = None;
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
-    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
     assert_eq!(planned.recorder, Recorder::LeftAlone);
     assert_eq!(why(&planned, "a"), Some("StoreUnavailable"));
 }
@@ -222,7 +230,7 @@ fn a_plan_names_every_camera_that_has_an_identity() {
     fresh.annotations_mut().clear();
     let observed = observed(vec![camera("a", json!({})), Arc::new(fresh)]);
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
-    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
     assert_eq!(planned.tenant_plan.cameras.keys().collect::<Vec<_>>(), ["a"]);
 }
 
@@ -234,7 +242,7 @@ fn a_copy_with_anothers_id_is_never_recorded() {
     let mut observed = observed(vec![camera("a", json!({})), Arc::new(copy)]);
     observed.duplicates = BTreeSet::from(["u-2".to_owned()]);
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
-    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
     assert_eq!((why(&planned, "a"), why(&planned, "copy")), (None, Some("DuplicateId")));
 }
 
@@ -250,7 +258,7 @@ fn a_deleted_or_suspended_tenant_is_recorded_no_more_whatever_else_is_missing() 
     deleted.metadata.deletion_timestamp = Some(Time(now()));
     for (tenant, reason) in [(suspended, "Suspended"), (deleted, "TenantDraining")] {
         let wanted = wanted(&tenant, &observed, now());
-        let planned = shard(&wanted, &observed, &made(&wanted), now());
+        let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
         assert_eq!((why(&planned, "a"), &planned.recorder), (Some(reason), &Recorder::Gone));
     }
 }
@@ -263,6 +271,76 @@ fn under_a_deleted_policy_goes_on_what_was_recorded_and_nothing_new_begins() {
     policy.metadata.deletion_timestamp = Some(Time(now()));
     observed.retention_policies = vec![Arc::new(policy)];
     let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
-    let planned = shard(&wanted, &observed, &made(&wanted), now());
+    let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
     assert_eq!((why(&planned, "old"), why(&planned, "new")), (None, Some("NoRetentionPolicy")));
+}
+
+const RECIPIENTS: [&str; 2] = [
+    "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+    "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+];
+
+fn owned(owners: &[Option<&str>], threshold: Value) -> Arc<SharingPolicy> {
+    let owner = |(i, recipient): (usize, &Option<&str>)| json!({"name": format!("o-{i}"), "user": format!("{i}@example.com"), "ageRecipient": recipient});
+    let owners: Vec<Value> = owners.iter().enumerate().map(owner).collect();
+    let spec = json!({"owners": owners, "consentThreshold": threshold, "custody": "Owners"});
+    Arc::new(SharingPolicy::new("building", serde_json::from_value(spec).unwrap()))
+}
+
+#[test]
+fn under_custody_owners_the_recorder_is_told_the_owners_and_no_camera_key_is_made() {
+    let shared = json!({"defaults": {"retentionPolicy": "standard", "sharingPolicy": "building"}});
+    let both = RECIPIENTS.map(Some);
+    for (policy, expected) in [
+        (owned(&both, Value::Null), Ok(2)),
+        (owned(&both, json!(1)), Ok(1)),
+        (owned(&both[..1], Value::Null), Ok(1)),
+        (owned(&[both[0], None], json!(1)), Err("OwnersKeysUnusable")),
+        (owned(&[both[0], both[0]], json!(1)), Err("OwnersKeysUnusable")),
+        (owned(&[Some("age1x")], json!(1)), Err("OwnersKeysUnusable")),
+    ] {
+        let mut observed = observed(vec![camera("a", json!({}))]);
+        observed.sharing_policies = vec![policy];
+        let wanted = wanted(&tenant(shared.clone()), &observed, now());
+        let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
+        let found = match why(&planned, "a") {
+            Some(why) => Err(why),
+            None => match &config(planned).cameras[&CameraId::parse("c-a").unwrap()].window {
+                WindowConfig::Owners { threshold, recipients } => {
+                    assert!(
+                        RECIPIENTS.starts_with(&recipients.iter().map(String::as_str).collect::<Vec<_>>())
+                    );
+                    Ok(*threshold)
+                }
+                WindowConfig::Vault { .. } => panic!("Vault would keep the window keys"),
+            },
+        };
+        assert_eq!(found, expected);
+        assert!(wanted.key_names().iter().all(|name| !name.starts_with("camera-")));
+    }
+}
+
+#[test]
+fn a_revision_is_recorded_under_only_once_it_is_logged() {
+    let shared = tenant(json!({"defaults": {"retentionPolicy": "standard", "sharingPolicy": "building"}}));
+    let mut observed = observed(vec![camera("old", json!({}))]);
+    let plan = |observed: &Observed, revisions: Option<Revisions>| {
+        let wanted = wanted(&shared, observed, now());
+        let revisions = revisions.unwrap_or_else(|| logged(&wanted));
+        shard(&wanted, observed, &made(&wanted), &revisions, now())
+    };
+    observed.current = Some(config(plan(&observed, None)));
+    let before = observed.current.clone().unwrap();
+    // The policy becomes another one, and the log cannot be reached.
+    observed.sharing_policies = vec![owned(&RECIPIENTS.map(Some), Value::Null)];
+    observed.cameras.push(camera("new", json!({})));
+    let old = CameraId::parse("c-old").unwrap();
+    let nothing = plan(&observed, Some(Revisions::default()));
+    assert_eq!((why(&nothing, "old"), why(&nothing, "new")), (None, Some("RevisionNotLogged")));
+    assert_eq!(config(nothing).cameras[&old], before.cameras[&old]);
+    // It is logged: both are recorded under it.
+    let after = config(plan(&observed, None));
+    assert_eq!(after.cameras.len(), 2);
+    assert_ne!(after.cameras[&old].sharing_policy_digest, before.cameras[&old].sharing_policy_digest);
+    assert!(matches!(after.cameras[&old].window, WindowConfig::Owners { threshold: 2, .. }));
 }

@@ -1,15 +1,18 @@
 //! What shall be recorded, and which keys that takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use camerafleet_crds::{Audio, Camera, RecordingMode, RetentionPolicy, SharingPolicy, Tenant, Transport};
+use camerafleet_crds::{
+    Audio, Camera, Custody, RecordingMode, RetentionPolicy, SharingPolicy, Tenant, Transport,
+};
 use camerafleet_footage::{
     digest,
     ids::{CameraId, PolicyId},
     layout::{Epoch, camera_key_name, epoch_key_name},
+    seal::OwnersCustody,
     shard::{
         CameraConfig, PublicKeyConfig, Recording, ScheduleWindow, SpoolConfig, StoreConfig,
-        Transport as ShardTransport,
+        Transport as ShardTransport, WindowConfig,
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +32,8 @@ pub struct Wanted {
     pub cameras: BTreeMap<CameraId, WantedCamera>,
     /// The epochs whose keys shall exist, for each policy in use.
     pub epochs: BTreeMap<PolicyId, Vec<(Epoch, String)>>,
+    /// The SharingPolicy revisions in use: the spec in canonical form, by its digest in hex.
+    pub revisions: BTreeMap<String, String>,
     /// The cameras that cannot be recorded, by name.
     pub refused: BTreeMap<String, Verdict>,
     /// The shard's settings that all cameras share; none if the store cannot be configured, with the reason.
@@ -54,7 +59,8 @@ pub struct WantedCamera {
 impl Wanted {
     /// The keys that recording needs: each camera's, and each epoch's.
     pub fn key_names(&self) -> Vec<&String> {
-        let cameras = self.cameras.values().map(|camera| &camera.config.camera_key.name);
+        let cameras = self.cameras.values().filter_map(|camera| camera.config.camera_key());
+        let cameras = cameras.map(|key| &key.name);
         cameras.chain(self.epochs.values().flatten().map(|(_, name)| name)).collect()
     }
 }
@@ -85,6 +91,7 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
     let next_epoch = epochs.values().filter_map(|e| e.first()).map(|(present, _)| present.end()).min();
     let spool = &tenant.spec.ingest.spool;
     Wanted {
+        revisions: revisions(observed, &cameras),
         cameras,
         epochs,
         refused,
@@ -93,6 +100,16 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
         spool: SpoolConfig { size: spool.size.value(), max_age_seconds: spool.max_age.as_secs() },
         next_epoch,
     }
+}
+
+fn revisions(observed: &Observed, cameras: &BTreeMap<CameraId, WantedCamera>) -> BTreeMap<String, String> {
+    let used: BTreeSet<&String> = cameras.values().filter_map(|c| c.sharing_policy.as_ref()).collect();
+    let used = observed.sharing_policies.iter().filter(|policy| used.contains(&policy.name_any()));
+    used.map(|policy| {
+        let spec = digest::canonical(&policy.spec);
+        (digest::hex(&digest::sha256(spec.as_bytes())), spec)
+    })
+    .collect()
 }
 
 type Found = Option<(CameraId, (PolicyId, u64), WantedCamera)>;
@@ -130,7 +147,8 @@ fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Resul
             ),
         ));
     }
-    let config = camera_config(tenant, camera, &id, policy.clone(), sharing);
+    let window = window(&id, sharing)?;
+    let config = camera_config(tenant, camera, window, policy.clone(), sharing);
     let wanted = WantedCamera {
         config,
         retention_policy: retention.name_any(),
@@ -205,10 +223,45 @@ fn sharing_policy<'a>(
     }
 }
 
+/// Who keeps the camera's window keys.
+fn window(id: &CameraId, sharing: Option<&SharingPolicy>) -> Result<WindowConfig, Verdict> {
+    let owners = match sharing.map(|policy| &policy.spec) {
+        Some(spec) if spec.custody == Custody::Owners => spec,
+        _ => {
+            let key = PublicKeyConfig { name: camera_key_name(id), pem: String::new() };
+            return Ok(WindowConfig::Vault { key });
+        }
+    };
+    let recipients: Vec<String> = owners.owners.iter().filter_map(|o| o.age_recipient.clone()).collect();
+    let count = u32::try_from(owners.owners.len()).unwrap_or(u32::MAX);
+    let threshold = owners.consent_threshold.unwrap_or(count);
+    let usable = OwnersCustody::new(
+        usize::try_from(threshold).unwrap_or(usize::MAX),
+        recipients.iter().map(String::as_str),
+    );
+    match usable {
+        Ok(_) if recipients.len() == owners.owners.len() => {
+            Ok(WindowConfig::Owners { threshold, recipients })
+        }
+        Ok(_) => Err(owners_unusable("an owner has no ageRecipient")),
+        Err(why) => Err(owners_unusable(&why.to_string())),
+    }
+}
+
+/// To record under another custody than the one that was asked for would let others read.
+fn owners_unusable(why: &str) -> Verdict {
+    Verdict::no(
+        "OwnersKeysUnusable",
+        format!(
+            "The SharingPolicy's owners cannot keep this camera's keys ({why}): correct their ageRecipient."
+        ),
+    )
+}
+
 fn camera_config(
     tenant: &Tenant,
     camera: &Camera,
-    id: &CameraId,
+    window: WindowConfig,
     policy: PolicyId,
     sharing: Option<&SharingPolicy>,
 ) -> CameraConfig {
@@ -227,7 +280,7 @@ fn camera_config(
         expected_bitrate: spec.expected_bitrate.value(),
         retention_policy: policy,
         sharing_policy_digest: sharing.map(|p| digest::hex(&digest::sharing_policy(&p.spec))),
-        camera_key: PublicKeyConfig { name: camera_key_name(id), pem: String::new() },
+        window,
     }
 }
 

@@ -1,0 +1,63 @@
+//! Sees to it that a SharingPolicy's revision is in the log before a segment names it: what somebody would have to
+//! answer to must not come up only when footage is asked for.
+
+use std::collections::BTreeSet;
+
+use camerafleet_crds::Tenant;
+use camerafleet_footage::shard::CameraConfig;
+
+use super::{gather::Observed, plan::Wanted};
+use crate::{
+    conditions::Verdict,
+    context::Context,
+    log::{LogProblem, policy_revision},
+};
+
+/// Which revisions are logged, and why some could not be.
+#[derive(Default)]
+pub struct Revisions {
+    /// Their digests, hex.
+    pub logged: BTreeSet<String>,
+    /// Why the others are not.
+    pub failure: Option<LogProblem>,
+}
+
+/// Logs what is not logged yet. What a recorder was told is: it was logged before.
+pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, context: &Context) -> Revisions {
+    let told = observed.current.iter().flat_map(|current| current.cameras.values());
+    let mut logged: BTreeSet<String> =
+        told.filter_map(|camera| camera.sharing_policy_digest.clone()).collect();
+    let missing = wanted.revisions.iter().filter(|(digest, _)| !logged.contains(*digest));
+    let entries: Vec<_> =
+        missing.map(|(digest, spec)| policy_revision(digest, spec, context.now())).collect();
+    if entries.is_empty() {
+        return Revisions { logged, failure: None };
+    }
+    let failure = context.logs.append(tenant, &entries, context).await.err();
+    if failure.is_none() {
+        logged.extend(wanted.revisions.keys().cloned());
+    }
+    Revisions { logged, failure }
+}
+
+impl Revisions {
+    /// What a camera is recorded under: what is wanted, or while that revision is not logged, the one before.
+    pub fn in_force(&self, wanted: &CameraConfig, told: Option<&CameraConfig>) -> Option<CameraConfig> {
+        match &wanted.sharing_policy_digest {
+            Some(digest) if !self.logged.contains(digest) => told.map(|told| CameraConfig {
+                sharing_policy_digest: told.sharing_policy_digest.clone(),
+                window: told.window.clone(),
+                ..wanted.clone()
+            }),
+            _ => Some(wanted.clone()),
+        }
+    }
+
+    /// What a camera is told that has no revision before.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::no(
+            "RevisionNotLogged",
+            "The SharingPolicy is not in the disclosure log yet, and no segment names a policy before it is: see the Tenant's condition LogReady.",
+        )
+    }
+}
