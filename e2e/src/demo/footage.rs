@@ -1,7 +1,7 @@
 //! Opening what was recorded, with the fixtures' root credentials: until disclosure exists there is no other
 //! way, and the demo says so.
 
-use std::{io::Read, net::SocketAddr, time::Duration};
+use std::{io::Read, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use camerafleet_crds::{Camera, ID_ANNOTATION, Tenant};
@@ -9,12 +9,14 @@ use camerafleet_footage::{
     custody,
     ids::{CameraId, TenantId},
     layout::{self, SegmentName, Tracks},
+    log,
     seal::{self, SealedHeader, SegmentExpectation},
     shard::StoreConfig,
     store::{self, StoreCredential},
     vault::{Vault, VaultConfig},
 };
 use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
 use object_store::{ObjectStore, ObjectStoreExt, aws::AmazonS3, path::Path};
 use serde_json::Value;
@@ -28,6 +30,8 @@ use crate::{
 
 /// The length of a segment in `examples/`, and what it takes to be finished, sealed and uploaded.
 const FIRST_SEGMENT: Duration = Duration::from_secs(60);
+/// The chart's default for `log.s3.prefix`.
+const LOG_PREFIX: &str = "";
 /// A segment's media may be so much longer or shorter than its name says: one frame.
 const TOLERANCE_S: f64 = 0.1;
 
@@ -91,7 +95,8 @@ impl Vaulted {
             ca_pem: Some(fixtures.vault.ca_pem.clone()),
             timeout: Duration::from_secs(10),
         };
-        let store = store(&fixtures.s3, store_forward.address(), &fixtures.s3.root)?;
+        let s3 = &fixtures.s3;
+        let store = store(s3, store_forward.address(), &s3.bucket, &s3.root)?;
         Ok(Self {
             vault: Vault::with_token(&config, fixtures.vault.root_token.clone())?,
             mount: format!("camerafleet/{TENANT}"),
@@ -102,7 +107,29 @@ impl Vaulted {
 
     /// The store as another credential sees it.
     pub fn store_as(&self, installed: &Installed, credential: &Credentials) -> Result<AmazonS3> {
-        store(&installed.fixtures.s3, self._forwards[1].address(), credential)
+        let s3 = &installed.fixtures.s3;
+        store(s3, self._forwards[1].address(), &s3.bucket, credential)
+    }
+
+    /// The store of footage under the root credential.
+    pub fn store(&self) -> &AmazonS3 {
+        &self.store
+    }
+
+    /// The tenant's mount in Vault.
+    pub fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// The tenant's disclosure log, as a job with the reader's credential and Vault's word on the log's key has it.
+    pub async fn log(&self, installed: &Installed, tenant: &TenantId) -> Result<log::Reader> {
+        let s3 = &installed.fixtures.s3;
+        let store = store(s3, self._forwards[1].address(), &s3.log_bucket, &s3.log_reader)?;
+        let namespaces = Api::<Namespace>::all(installed.ground.client.clone());
+        let cluster = namespaces.get("kube-system").await?.uid().context("kube-system has no uid")?;
+        let public = self.vault.signing_public_key(&self.mount, log::LOG_KEY).await?;
+        let key = log::LogKey::new(log::origin(&cluster, tenant), public)?;
+        Ok(log::Reader::new(Arc::new(store), LOG_PREFIX, tenant, key))
     }
 
     /// Vault under the root token.
@@ -182,11 +209,11 @@ impl Vaulted {
 }
 
 /// The store through a port of this machine.
-fn store(s3: &S3Fixture, address: SocketAddr, credential: &Credentials) -> Result<AmazonS3> {
+fn store(s3: &S3Fixture, address: SocketAddr, bucket: &str, credential: &Credentials) -> Result<AmazonS3> {
     let config = StoreConfig {
         endpoint: format!("https://{address}"),
         region: s3.region.clone(),
-        bucket: s3.bucket.clone(),
+        bucket: bucket.to_owned(),
         prefix: TENANT.to_owned(),
         path_style: true,
         ca_bundle: Some(s3.ca_pem.clone()),
@@ -198,7 +225,8 @@ fn store(s3: &S3Fixture, address: SocketAddr, credential: &Credentials) -> Resul
     store::s3(&config, &credential, Duration::from_secs(30)).context("reach the S3 server")
 }
 
-async fn identities(installed: &Installed, camera: &str) -> Result<(TenantId, CameraId)> {
+/// The ids of the demo's tenant and of one of its cameras.
+pub async fn identities(installed: &Installed, camera: &str) -> Result<(TenantId, CameraId)> {
     let client = &installed.ground.client;
     let tenant = Api::<Tenant>::all(client.clone()).get(TENANT).await.context("read the Tenant")?;
     let camera =

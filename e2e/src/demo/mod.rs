@@ -14,7 +14,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 pub use examples::apply_one;
-pub use footage::{Clip, StoredSegment, Vaulted};
+pub use footage::{Clip, StoredSegment, Vaulted, identities};
 pub use ground::{Ground, Images, connect};
 
 use crate::{

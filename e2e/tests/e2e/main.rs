@@ -2,6 +2,7 @@
 //! leaves the fleet as it found it.
 
 mod admission;
+mod custody;
 mod deletion;
 mod existing;
 mod identity;
