@@ -21,10 +21,15 @@ pub(super) const RETENTION: &[&[Reason]] = &[
         RunSucceeded False StoreFailed "The store did not answer, or refused." "Allow the retention credential to list, get and delete under footage/, streams/ and holds/.";
         RunSucceeded False ObjectsRemain "Some objects that are due could not be deleted." "See status.overdueObjects and the message.";
         RunSucceeded False KeysRemain "Some keys that are due could not be destroyed." "See KeyDestroyed and Vault's policies.";
+        RunSucceeded False HoldsUnreadable "What is held could not be read, from the API server or from the log, so nothing more was deleted." "See the message, and the Tenant's LogReady and VaultReady.";
+        RunSucceeded False HoldLost "The log has a hold open that the cluster has lost, as by a restore, so nothing was deleted." "Create the LegalHold again from its backup, with its annotation camerafleet.io/id; see docs/runbooks/hold-lost.md.";
+        RunSucceeded False HoldNotCopied "What a hold needs could not be copied, so the keys of its segments stay." "Read the message; the next run tries again.";
         RunSucceeded False Misconfigured "The job was started with settings that it does not take." "Read the message: the operator and the job may be of different versions.";
         RunSucceeded False OutOfTime "The run came to its time limit; the next one goes on." "Run it more often (spec.schedule) if this lasts.";
         KeyDestroyed True Destroyed "Every key that came due is destroyed, or named for the next run." "";
         KeyDestroyed Unknown NothingDue "No key of this policy has come due yet." "";
+        KeyDestroyed False AdmissionNotEnforced "Keys that are due are kept while the admission policies are not proved." "See the Tenant's AdmissionEnforced.";
+        KeyDestroyed False HoldNotCopied "A key that is due waits for the copies that a hold needs." "See the LegalHolds, and RunSucceeded.";
         KeyDestroyed False LogUnavailable "Keys that are due are kept, as their destruction cannot be logged." "See the Tenant's LogReady.";
         RunSucceeded False LogUnproven "The run did not find an intent in the log that was to be there, so it destroyed no such key." "See the Tenant's LogReady, and whether the job can reach the log with the credential of log.s3.readerCredentialsSecret.";
         KeyDestroyed False StoreUnavailable "Which keys are due cannot be told without the store." "See the Tenant's StorageReady.";

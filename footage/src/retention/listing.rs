@@ -8,6 +8,7 @@ use object_store::{ObjectMeta, ObjectStore, path::Path};
 
 use super::counts_from;
 use crate::{
+    hold::{HeldEpoch, HeldNames, HoldTerms, Holds},
     ids::{CameraId, PolicyId, TenantId},
     layout::{Epoch, SegmentName, camera_prefix, epoch_prefix, footage_prefix, policy_prefix},
 };
@@ -45,6 +46,15 @@ pub struct Stored {
     pub last_modified: Timestamp,
 }
 
+/// What an epoch's folder holds, summed up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// From when on the newest segment's time counts; none if there is no segment.
+    pub newest: Option<Timestamp>,
+    /// What each hold has of it, in the holds' order.
+    pub held: Vec<HeldEpoch>,
+}
+
 impl Place {
     /// The policy's epochs that have objects, oldest first, and how many names beside them are no epoch's.
     ///
@@ -70,12 +80,76 @@ impl Place {
         store: &dyn ObjectStore,
         epoch: &Epoch,
     ) -> BoxStream<'static, object_store::Result<Found>> {
-        let folder = match path(&epoch_prefix(&self.prefix, &self.tenant, &self.policy, epoch)) {
+        self.below(store, epoch, &epoch_prefix(&self.prefix, &self.tenant, &self.policy, epoch))
+    }
+
+    fn below(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+        folder: &str,
+    ) -> BoxStream<'static, object_store::Result<Found>> {
+        let folder = match path(folder) {
             Ok(folder) => folder,
             Err(error) => return futures::stream::once(async { Err(error) }).boxed(),
         };
         let (place, epoch) = (self.clone(), *epoch);
         store.list(Some(&folder)).map_ok(move |object| place.read(&epoch, object)).boxed()
+    }
+
+    /// The segments of an epoch that a hold covers, in the order of their keys.
+    pub fn held(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+        terms: &HoldTerms,
+    ) -> BoxStream<'static, object_store::Result<Stored>> {
+        let found = match terms.cameras() {
+            None => self.objects(store, epoch),
+            Some(cameras) => {
+                let of = |camera: CameraId| {
+                    let folder = camera_prefix(&self.prefix, &self.tenant, &self.policy, epoch, &camera);
+                    self.below(store, epoch, &folder)
+                };
+                // A set's order is that of the folders.
+                futures::stream::iter(cameras.map(of).collect::<Vec<_>>()).flatten().boxed()
+            }
+        };
+        let terms = terms.clone();
+        found
+            .try_filter_map(move |found| {
+                let held = match found {
+                    Found::Segment(segment) if terms.covers(&segment.name) => Some(*segment),
+                    _ => None,
+                };
+                futures::future::ready(Ok(held))
+            })
+            .boxed()
+    }
+
+    /// Looks through an epoch once: its newest segment, and what each hold has of it.
+    ///
+    /// # Errors
+    /// What the store says: then nothing is known.
+    pub async fn survey(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+        holds: &Holds,
+    ) -> object_store::Result<Survey> {
+        let mut newest = None;
+        let mut held: Vec<HeldNames> = holds.iter().map(|_| HeldNames::default()).collect();
+        let mut objects = self.objects(store, epoch);
+        while let Some(found) = objects.try_next().await? {
+            let Found::Segment(segment) = found else { continue };
+            newest = newest.max(Some(counts_from(&segment.name, segment.last_modified)));
+            for (hold, names) in holds.iter().zip(&mut held) {
+                if hold.terms.covers(&segment.name) {
+                    names.add(&segment.name, segment.size);
+                }
+            }
+        }
+        Ok(Survey { newest, held: held.into_iter().map(|names| names.sum(0)).collect() })
     }
 
     fn read(&self, epoch: &Epoch, object: ObjectMeta) -> Found {
@@ -93,25 +167,6 @@ impl Place {
             })),
             _ => Found::Foreign,
         }
-    }
-
-    /// From when on the newest segment's time counts; none if there is no segment.
-    ///
-    /// # Errors
-    /// What the store says: then nothing is known.
-    pub async fn newest(
-        &self,
-        store: &dyn ObjectStore,
-        epoch: &Epoch,
-    ) -> object_store::Result<Option<Timestamp>> {
-        self.objects(store, epoch)
-            .try_fold(None, |newest: Option<Timestamp>, found| async move {
-                Ok(match found {
-                    Found::Segment(s) => newest.max(Some(counts_from(&s.name, s.last_modified))),
-                    Found::Foreign => newest,
-                })
-            })
-            .await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use camerafleet_footage::{retention::CLOCK_TOLERANCE_SECONDS, shard::StoreConfig};
-use jiff::{SignedDuration, Timestamp};
+use camerafleet_footage::{retention::clocks_agree, shard::StoreConfig};
+use jiff::Timestamp;
 
 use super::{CALL_TIMEOUT, Job, JobError, PolicySource};
 
@@ -51,8 +51,7 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
 
 /// Compares two clocks.
 pub(super) fn check(whose: &'static str, ours: Timestamp, theirs: Timestamp) -> Result<(), JobError> {
-    let limit = SignedDuration::from_secs(i64::try_from(CLOCK_TOLERANCE_SECONDS).unwrap_or(i64::MAX));
-    if ours.duration_since(theirs).abs() > limit { Err(JobError::Clock { whose }) } else { Ok(()) }
+    if clocks_agree(ours, theirs) { Ok(()) } else { Err(JobError::Clock { whose }) }
 }
 
 /// Compares the job's clock with the store's.

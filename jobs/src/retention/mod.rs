@@ -4,22 +4,27 @@
 //! decides by the same rules as the operator (`footage::retention`), on what it reads itself. Each of its
 //! calls is under a timeout, and listings are read page by page.
 //!
-//! It deletes nothing, and says why, if its RetentionPolicy is not the one it was made for, or its clock
-//! disagrees with the API server's or the store's.
+//! It deletes nothing, and says why, if its RetentionPolicy is not the one it was made for, if its clock disagrees with
+//! the API server's or the store's, or if it cannot tell what is held: where the holds or the log of them cannot be read,
+//! or the log knows of one that the cluster has lost.
 
 mod clock;
+mod copy;
+mod ended;
 mod error;
+mod holds;
 mod keys;
 mod log;
 mod policy;
 mod report;
+mod session;
 mod setup;
 mod sweep;
 
 use std::{sync::Arc, time::Duration};
 
 use camerafleet_footage::{
-    retention::{JobConfig, Outcome, RunSummary, VaultAccess, listing::Place, may_hold_due},
+    retention::{Excess, JobConfig, Outcome, RunSummary, VaultAccess, listing::Place, may_hold_due},
     vault::Vault,
 };
 use jiff::Timestamp;
@@ -33,6 +38,7 @@ pub use report::{CameraReport, Report};
 pub use setup::{read_config, read_log_store, read_store, report_termination};
 
 use policy::Checked;
+use session::Session;
 
 /// One call takes at most this long.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -99,13 +105,21 @@ async fn work<P: PolicySource>(
 ) -> Result<(), JobError> {
     let place = place(&job.config);
     let started = Instant::now();
+    let mut session = Session::default();
+    let begun = holds::read(job).await?;
     let (epochs, foreign) = place
         .epochs(&*job.store)
         .await
         .map_err(|source| JobError::Store { doing: "list the policy's epochs".to_owned(), source })?;
     report.summary.foreign_objects += foreign;
+    copy::copy(job, &place, &epochs, &begun, &mut session, started, report).await;
+    let mut excess = match policy.most {
+        Some(most) => sweep::excess(job, &place, epochs.iter(), most, &begun).await?,
+        None => Excess::default(),
+    };
+    let mut is_safe = false;
     for epoch in &epochs {
-        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) {
+        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && excess.is_empty() {
             // The others are younger still. Only the oldest of them says what is stored.
             if report.summary.oldest_footage_time.is_none() {
                 sweep::look(job, &place, epoch, report).await?;
@@ -116,14 +130,27 @@ async fn work<P: PolicySource>(
             report.left_over();
             break;
         }
+        if !is_safe {
+            holds::none_is_lost(job, &begun, &mut session).await?;
+            is_safe = true;
+        }
         // The policy may have been changed since: what counts is what it says now.
         policy = Checked::read(job).await?;
-        if let Err(error) = sweep::sweep(job, &place, epoch, &policy, report).await {
-            // The other epochs' footage is due all the same.
+        if let Err(error) = sweep::sweep(job, &place, epoch, (&policy, &begun), &mut excess, report).await {
+            // Nor is anything else deleted while it is not known what is held. The other epochs' footage is due all the same.
+            if error.is_about_holds() {
+                return Err(error);
+            }
             report.failed(&error);
         }
     }
-    keys::destroy(job, &place, report).await
+    if !policy.intents.is_empty() {
+        if !is_safe {
+            holds::none_is_lost(job, &begun, &mut session).await?;
+        }
+        keys::destroy(job, &place, &begun, &mut session, report).await?;
+    }
+    ended::clear(job, &mut session).await
 }
 
 fn place(config: &JobConfig) -> Place {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Job, JobError, PolicySource};
 
-/// The longest message: a termination message has 4096 bytes.
-const MAX_MESSAGE: usize = 1_000;
+/// The longest message, in characters: a termination message has 4096 bytes, and the rest of it takes under 1,000.
+const MAX_MESSAGE: usize = 700;
 
 /// A run's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl Report {
             let nothing = self.summary.deleted_objects == 0 && self.summary.destroyed_keys == 0;
             self.summary.outcome = if nothing { error.outcome() } else { Outcome::Incomplete };
             self.summary.reason = error.reason().to_owned();
-            self.summary.message = message.chars().take(MAX_MESSAGE / 4).collect();
+            self.summary.message = message.chars().take(MAX_MESSAGE).collect();
         }
         if self.failures.len() < 100 {
             self.failures.push(message);

@@ -1,18 +1,23 @@
 //! Deletes what is due in an epoch.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use camerafleet_footage::{
+    hold::Holds,
+    ids::CameraId,
     layout::Epoch,
     retention::{
-        is_due,
+        Excess, Judged, judge,
         listing::{Found, Place, Stored},
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::ObjectStore;
 
-use super::{Job, JobError, PolicySource, Report, policy::Checked};
+use super::{Job, JobError, PolicySource, Report, holds, policy::Checked};
 
 /// Objects that one request deletes: S3's limit. Also what is held in memory of a listing.
 const BATCH: usize = 1_000;
@@ -30,35 +35,45 @@ pub(super) async fn sweep<P: PolicySource>(
     job: &Job<P>,
     place: &Place,
     epoch: &Epoch,
-    policy: &Checked,
+    (policy, begun): (&Checked, &Holds),
+    excess: &mut Excess,
     report: &mut Report,
 ) -> Result<(), JobError> {
     // One moment for the whole epoch: what comes due meanwhile is the next run's.
     let now = (job.now)();
     let keep_for = policy.terms.keep_for;
     let listing = place.objects(&*job.store, epoch).map_err(|source| listing_failed(epoch, source));
-    let store = &job.store;
-    let mut kept = Vec::new();
-    let (mut foreign, mut example) = (0, None);
+    let mut seen = Seen::default();
+    let back = Mutex::new(Vec::new());
+    let mut example = None;
     let due = listing.try_filter_map(|found| {
         let due = match found {
             Found::Foreign => {
-                foreign += 1;
+                seen.foreign += 1;
                 None
             }
-            Found::Segment(s) if is_due(&s.name, s.last_modified, keep_for, now) => Some(*s),
             Found::Segment(s) => {
-                note(&mut kept, &s);
-                None
+                let judged = judge(&s.name, (s.last_modified, s.size), keep_for, begun, excess, now);
+                match judged {
+                    Judged::Due | Judged::OverLimit => Some((*s, judged)),
+                    Judged::Kept | Judged::Held { .. } => {
+                        seen.note(&s, judged);
+                        None
+                    }
+                }
             }
         };
-        async move { Ok(due) }
+        futures::future::ready(Ok(due))
     });
     let batches = due
         .try_chunks(BATCH)
         // What a failing listing gave so far is found again by the next run.
         .map_err(|error| error.1)
-        .map_ok(|batch| delete(Arc::clone(store), batch))
+        .map_ok(|batch| async {
+            let (batch, kept) = still_due(job, policy, begun, batch).await?;
+            back.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
+            Ok(delete(Arc::clone(&job.store), batch).await)
+        })
         .try_buffer_unordered(CONCURRENCY)
         .try_for_each(|batch| {
             for Deleted { object, failure } in batch {
@@ -68,8 +83,10 @@ pub(super) async fn sweep<P: PolicySource>(
             futures::future::ready(Ok(()))
         });
     let result = batches.await;
-    kept.iter().for_each(|(camera, start, bytes, objects)| report.kept(camera, *start, *bytes, *objects));
-    report.summary.foreign_objects += foreign;
+    for (object, judged) in back.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        seen.note(&object, judged);
+    }
+    seen.tell(report);
     result?;
     match example {
         Some(example) => Err(JobError::NotDeleted { example }),
@@ -77,17 +94,79 @@ pub(super) async fn sweep<P: PolicySource>(
     }
 }
 
-type Kept = (camerafleet_footage::ids::CameraId, i64, u64, u64);
+type Batch = Vec<(Stored, Judged)>;
 
-/// Sums up per camera: listings are in the cameras' order.
-fn note(kept: &mut Vec<Kept>, object: &Stored) {
-    match kept.last_mut() {
-        Some((camera, start, bytes, objects)) if *camera == object.name.camera => {
-            *start = (*start).min(object.name.start_ms);
-            *bytes += object.size;
-            *objects += 1;
+/// Right before a batch is deleted: the policy may have been made longer since, and a hold may have come.
+async fn still_due<P: PolicySource>(
+    job: &Job<P>,
+    planned: &Checked,
+    begun: &Holds,
+    batch: Batch,
+) -> Result<(Vec<Stored>, Batch), JobError> {
+    let fresh = holds::fresh(job, begun).await?;
+    let (now, keep_for) = ((job.now)(), fresh.policy.terms.keep_for);
+    let (mut goes, mut kept) = (Vec::with_capacity(batch.len()), Vec::new());
+    for (object, judged) in batch {
+        let again = judge(
+            &object.name,
+            (object.last_modified, object.size),
+            keep_for,
+            &fresh.holds,
+            &mut Excess::default(),
+            now,
+        );
+        match (judged, again) {
+            (_, Judged::Due) => goes.push(object),
+            (Judged::OverLimit, Judged::Kept) if fresh.policy.most == planned.most => goes.push(object),
+            (_, again) => kept.push((object, again)),
         }
-        _ => kept.push((object.name.camera.clone(), object.name.start_ms, object.size, 1)),
+    }
+    Ok((goes, kept))
+}
+
+/// What is left of an epoch.
+#[derive(Default)]
+struct Seen {
+    kept: Vec<Kept>,
+    foreign: u64,
+    held_bytes: u64,
+}
+
+struct Kept {
+    camera: CameraId,
+    start_ms: i64,
+    bytes: u64,
+    objects: u64,
+}
+
+impl Seen {
+    /// Sums up per camera: listings are in the cameras' order.
+    fn note(&mut self, object: &Stored, judged: Judged) {
+        if judged == (Judged::Held { due: true }) {
+            self.held_bytes += object.size;
+        }
+        let start_ms = object.name.start_ms;
+        match self.kept.last_mut() {
+            Some(kept) if kept.camera == object.name.camera => {
+                kept.start_ms = kept.start_ms.min(start_ms);
+                kept.bytes += object.size;
+                kept.objects += 1;
+            }
+            _ => self.kept.push(Kept {
+                camera: object.name.camera.clone(),
+                start_ms,
+                bytes: object.size,
+                objects: 1,
+            }),
+        }
+    }
+
+    fn tell(self, report: &mut Report) {
+        report.summary.foreign_objects += self.foreign;
+        report.summary.held_bytes += self.held_bytes;
+        for Kept { camera, start_ms, bytes, objects } in self.kept {
+            report.kept(&camera, start_ms, bytes, objects);
+        }
     }
 }
 
@@ -98,16 +177,38 @@ pub(super) async fn look<P: PolicySource>(
     epoch: &Epoch,
     report: &mut Report,
 ) -> Result<(), JobError> {
-    let mut kept = Vec::new();
+    let mut seen = Seen::default();
     let mut listing = place.objects(&*job.store, epoch);
     while let Some(found) = listing.try_next().await.map_err(|source| listing_failed(epoch, source))? {
         match found {
-            Found::Segment(object) => note(&mut kept, &object),
-            Found::Foreign => report.summary.foreign_objects += 1,
+            Found::Segment(object) => seen.note(&object, Judged::Kept),
+            Found::Foreign => seen.foreign += 1,
         }
     }
-    kept.iter().for_each(|(camera, start, bytes, objects)| report.kept(camera, *start, *bytes, *objects));
+    seen.tell(report);
     Ok(())
+}
+
+/// By how much each camera is above what the policy allows it, from all that it has under the policy.
+pub(super) async fn excess<P: PolicySource>(
+    job: &Job<P>,
+    place: &Place,
+    epochs: impl Iterator<Item = &Epoch>,
+    most: u64,
+    begun: &Holds,
+) -> Result<Excess, JobError> {
+    let mut stored = BTreeMap::new();
+    for epoch in epochs {
+        let mut listing = place.objects(&*job.store, epoch);
+        while let Some(found) = listing.try_next().await.map_err(|source| listing_failed(epoch, source))? {
+            if let Found::Segment(object) = found
+                && !begun.cover(&object.name)
+            {
+                *stored.entry(object.name.camera.clone()).or_default() += object.size;
+            }
+        }
+    }
+    Ok(Excess::of(stored, most))
 }
 
 fn listing_failed(epoch: &Epoch, source: object_store::Error) -> JobError {
@@ -116,7 +217,7 @@ fn listing_failed(epoch: &Epoch, source: object_store::Error) -> JobError {
 }
 
 /// Deletes a batch. An object that is gone already counts as deleted: that is how S3 answers.
-async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Stored>) -> Result<Vec<Deleted>, JobError> {
+async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Stored>) -> Vec<Deleted> {
     let paths: Vec<_> = batch.iter().map(|object| Ok(object.path.clone())).collect();
     let results: Vec<_> = store.delete_stream(stream::iter(paths).boxed()).collect().await;
     let mut results = results.into_iter();
@@ -133,5 +234,5 @@ async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Stored>) -> Result<Vec<D
         }
         deleted.push(Deleted { object, failure });
     }
-    Ok(deleted)
+    deleted
 }

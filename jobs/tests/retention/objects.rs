@@ -89,7 +89,7 @@ async fn a_run_that_was_killed_is_finished_by_the_next() {
         s3.put(&segment("p-1", epoch(5), "c-1", sequence).key(PREFIX), b"", ago(200));
     }
     let policy = Policy::new("1h");
-    let hangs = Faulty { store: s3.store(), fault: Fault::HangsAfter(1), deletes: AtomicUsize::new(0) };
+    let hangs = Faulty { store: s3.store(), fault: Fault::HangsAfter(1), requests: AtomicUsize::new(0) };
     let hanging = job(&s3, Arc::new(hangs), &policy, None);
     let killed = tokio::time::timeout(Duration::from_secs(15), run(&hanging)).await;
     assert!(killed.is_err(), "it hangs");
@@ -109,7 +109,7 @@ async fn what_cannot_be_deleted_is_told_and_keeps_nothing_else() {
         s3.put(key, b"sealed", ago(200));
     }
     let policy = Policy::new("1h");
-    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, deletes: AtomicUsize::new(0) };
+    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, requests: AtomicUsize::new(0) };
     let report = run(&job(&s3, Arc::new(refuses), &policy, None)).await;
     let summary = &report.summary;
     assert_eq!((summary.outcome, summary.reason.as_str()), (Outcome::Incomplete, "ObjectsRemain"));

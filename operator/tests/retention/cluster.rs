@@ -25,7 +25,7 @@ use crate::bao::Bao;
 const TOKEN: &str = "token-of-a-test-server";
 const HCL: &str = include_str!("../../src/vault_setup/policies/operator.hcl");
 /// A debug build on a machine that does much else is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Cluster {
     processes: Vec<Child>,
@@ -207,6 +207,11 @@ impl Cluster {
         path
     }
 
+    /// An object of the tenant's bucket.
+    pub fn file(&self, key: &str) -> PathBuf {
+        self.s3.folder("footage").join(key)
+    }
+
     /// As an administrator.
     pub fn kubectl(&self, arguments: &[&str]) -> Value {
         let text = self.try_kubectl(arguments, None).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
@@ -252,7 +257,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let kinds = "tenants,retentionpolicies,cronjobs,pods";
+            let kinds = "tenants,retentionpolicies,legalholds,legalorders,cronjobs,pods";
             let seen = self.try_kubectl(&["get", kinds, "--all-namespaces", "-o", "yaml"], None);
             eprintln!("{}\nthe operator's log:\n{}", seen.unwrap_or_else(|e| e), self.log());
         }

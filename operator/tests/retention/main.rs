@@ -5,6 +5,7 @@
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
 mod cluster;
+mod holds;
 
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},

@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use camerafleet_crds::{Camera, DestroyIntent, RetentionPolicy, Tenant};
+use camerafleet_crds::{Camera, DestroyIntent, LegalHold, RetentionPolicy, Tenant};
 use camerafleet_footage::{
-    ids::{CameraId, PolicyId, TenantId},
-    layout::{Epoch, parse_camera_key_name, parse_epoch_key_name},
+    hold::{HeldEpoch, HoldReport, Holds},
+    ids::{CameraId, HoldId, PolicyId, TenantId},
+    layout::{Epoch, parse_camera_key_name, parse_epoch_key_name, parse_hold_key_name},
     retention::{
         EpochUse, Recorder, RunSummary, due_at,
-        listing::{Found, Place, has_footage},
+        listing::{self, Place, has_footage},
     },
     shard::{CONFIG_KEY, ShardConfig},
     vault::VaultError,
@@ -24,14 +25,14 @@ use kube::{Api, ResourceExt};
 
 use super::{
     intents::{self, MAX_INTENTS},
-    plan::{CameraKeys, is_cameras, terms},
+    plan::{OtherKeys, is_other, terms},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
 use crate::{
     conditions::Verdict,
     context::Context,
-    controllers::ingest::vault_target,
+    controllers::{ingest::vault_target, legal_hold},
     error::Error,
     identity, kube_api,
     log::{LogProblem, LogStore, Who, read_settings},
@@ -63,8 +64,10 @@ pub struct Observed {
     pub vault: Result<Target, VaultError>,
     /// The policy's epoch keys in Vault.
     pub keys: Result<BTreeMap<Epoch, String>, VaultError>,
-    /// The tenant's cameras' keys.
-    pub cameras: CameraKeys,
+    /// The tenant's cameras' and holds' keys.
+    pub others: OtherKeys,
+    /// The holds in force.
+    pub holds: Holds,
     /// No other policy is in the namespace.
     pub last: bool,
     /// Who may still use them.
@@ -130,18 +133,25 @@ pub async fn gather(
     let others = Api::<RetentionPolicy>::namespaced(context.client.clone(), &namespace);
     let others = kube_api::list(&others, "").await?;
     let ids = others.iter().filter_map(identity::of);
-    let mut cameras = CameraKeys {
+    // Read now: a key that a hold needs must not go because a watch is behind.
+    let holds = kube_api::list(&Api::<LegalHold>::namespaced(context.client.clone(), &namespace), "").await?;
+    let holds = Holds::of(&holds, now);
+    let is_ours = |name: &&String| parse_camera_key_name(name).is_ok() || parse_hold_key_name(name).is_ok();
+    let mut other_keys = OtherKeys {
         ours: ids.min() == Some(policy_id.as_str()),
-        all: names.iter().flatten().filter(|name| parse_camera_key_name(name).is_ok()).cloned().collect(),
+        all: names.iter().flatten().filter(is_ours).cloned().collect(),
         orphans: BTreeMap::new(),
+        ended: BTreeSet::new(),
     };
-    if cameras.ours || standing.iter().any(is_cameras) {
-        cameras.orphans = orphans(&cameras.all, &recorded, &namespace, context).await?;
+    if other_keys.ours || standing.iter().any(is_other) {
+        other_keys.orphans = orphans(&other_keys.all, &recorded, &holds, &namespace, context).await?;
+        other_keys.ended = ended(&other_keys.all, &holds, &tenant, context).await;
     }
     let keys = names.map(|names| epochs(names, &policy_id));
     let mut observed = Observed {
         last: others.len() <= 1,
-        cameras,
+        others: other_keys,
+        holds,
         used,
         standing,
         newest: Ok(BTreeMap::new()),
@@ -159,14 +169,16 @@ pub async fn gather(
         Ok(found) => found,
         Err(_) => (Err("it did not answer in time".to_owned()), None),
     };
-    observed.newest = newest;
+    observed.used.uncopied = newest.as_ref().map(|found| uncopied(found)).unwrap_or_default();
+    observed.newest =
+        newest.map(|found| found.into_iter().map(|(epoch, found)| (epoch, found.newest)).collect());
     observed.segments_left = left;
     look_for_cameras(&mut observed).await;
     Ok(Some(observed))
 }
 
 /// The tenant that has the namespace, once both are bound to each other.
-fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantId)> {
+pub fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantId)> {
     let tenant = context.index.tenant_of(namespace)?;
     let id = identity::of(&*tenant).and_then(|id| TenantId::parse(id).ok())?;
     let bound = context.index.namespaces.find(|n| n.name_any() == namespace)?;
@@ -191,26 +203,46 @@ fn epochs(names: Vec<String>, policy: &PolicyId) -> BTreeMap<Epoch, String> {
     ours.collect()
 }
 
-/// The keys of cameras that are neither declared nor recorded, of which nothing is known yet. Read now: a camera that is
+/// The keys of cameras that are neither declared, recorded nor held, of which nothing is known yet. Read now: a camera that is
 /// restored from a backup is never late.
 async fn orphans(
     keys: &BTreeSet<String>,
     recorded: &BTreeSet<CameraId>,
+    holds: &Holds,
     namespace: &str,
     context: &Context,
 ) -> Result<BTreeMap<String, Option<bool>>, Error> {
     let declared = kube_api::list(&Api::<Camera>::namespaced(context.client.clone(), namespace), "").await?;
     let declared = declared.iter().filter_map(identity::of);
     let kept: BTreeSet<&str> = declared.chain(recorded.iter().map(CameraId::as_str)).collect();
-    let orphan = |key: &&String| parse_camera_key_name(key).is_ok_and(|id| !kept.contains(id.as_str()));
+    let orphan = |key: &&String| {
+        parse_camera_key_name(key).is_ok_and(|id| !kept.contains(id.as_str()) && !holds.name(&id))
+    };
     Ok(keys.iter().filter(orphan).map(|key| (key.clone(), None)).collect())
+}
+
+/// The keys of holds that are over, by the log, too: one that a restore of the cluster lost is not.
+async fn ended(
+    keys: &BTreeSet<String>,
+    holds: &Holds,
+    tenant: &Tenant,
+    context: &Context,
+) -> BTreeSet<String> {
+    let mut ended = BTreeSet::new();
+    for key in keys {
+        let Ok(id) = parse_hold_key_name(key) else { continue };
+        if !holds.has(&id) && context.logs.find(tenant, &legal_hold::closed_id(&id)).await.is_some() {
+            ended.insert(key.clone());
+        }
+    }
+    ended
 }
 
 /// Whether footage is left of them. What the store does not say stays unknown.
 async fn look_for_cameras(observed: &mut Observed) {
     let Ok(store) = &observed.store else { return };
     let tenant = &observed.tenant_id;
-    let orphans = futures::stream::iter(&mut observed.cameras.orphans);
+    let orphans = futures::stream::iter(&mut observed.others.orphans);
     let looking = orphans.for_each_concurrent(LISTINGS, async |(key, left)| {
         let Ok(camera) = parse_camera_key_name(key) else { return };
         match has_footage(&*store.client, &store.config.prefix, tenant, &camera).await {
@@ -249,7 +281,8 @@ async fn used(
         Recorder::of(answer.as_deref())
     });
     let max_age = tenant.spec.ingest.spool.max_age;
-    Ok((EpochUse { listed, recorders: recorders.collect(), max_age }, recorded))
+    let uncopied = BTreeSet::new();
+    Ok((EpochUse { listed, recorders: recorders.collect(), max_age, uncopied }, recorded))
 }
 
 /// One that has not begun has nothing, and the disk of one that ended is gone with it.
@@ -279,7 +312,17 @@ pub(super) fn run_of(pod: &Pod) -> Option<Run> {
     })
 }
 
-type Looked = (Listed<BTreeMap<Epoch, Option<Timestamp>>>, Option<Listed<bool>>);
+type Looked = (Listed<BTreeMap<Epoch, Found>>, Option<Listed<bool>>);
+
+/// What was found of an epoch.
+struct Found {
+    newest: Option<Timestamp>,
+    copied: bool,
+}
+
+fn uncopied(found: &BTreeMap<Epoch, Found>) -> BTreeSet<Epoch> {
+    found.iter().filter(|(_, found)| !found.copied).map(|(epoch, _)| *epoch).collect()
+}
 
 async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> Looked {
     let (Ok(store), Ok(keys)) = (&observed.store, &observed.keys) else { return (Ok(BTreeMap::new()), None) };
@@ -295,12 +338,16 @@ async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> 
     };
     let terms = terms(policy);
     let may_be_due = |epoch: &&Epoch| terms.retired || due_at(epoch.end(), terms.keep_for) <= now;
-    let mut newest = BTreeMap::new();
+    let (mut newest, mut reports) = (BTreeMap::new(), BTreeMap::new());
     for epoch in keys.keys().filter(may_be_due).take(MAX_INTENTS) {
-        match place.newest(&*store.client, epoch).await {
-            Ok(found) => _ = newest.insert(*epoch, found),
+        let found = match place.survey(&*store.client, epoch, &observed.holds).await {
+            Ok(survey) => match is_copied(epoch, &survey.held, observed, store, &mut reports).await {
+                Ok(copied) => Found { newest: survey.newest, copied },
+                Err(error) => return (Err(told(error)), None),
+            },
             Err(error) => return (Err(told(error)), None),
-        }
+        };
+        newest.insert(*epoch, found);
     }
     if !terms.retired || !keys.is_empty() {
         return (Ok(newest), None);
@@ -308,11 +355,32 @@ async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> 
     (Ok(newest), Some(segments_left(&place, store).await.map_err(told)))
 }
 
+/// Whether the job has reported copies of all that the holds have of an epoch. It looks again itself before the key goes.
+async fn is_copied(
+    epoch: &Epoch,
+    held: &[HeldEpoch],
+    observed: &Observed,
+    store: &TenantStore,
+    reports: &mut BTreeMap<HoldId, HoldReport>,
+) -> object_store::Result<bool> {
+    for (hold, held) in observed.holds.iter().zip(held).filter(|(_, held)| held.segments > 0) {
+        let Some(id) = &hold.id else { return Ok(false) };
+        if !reports.contains_key(id) {
+            let report = legal_hold::report(store, &observed.tenant_id, id, &observed.policy_id).await?;
+            reports.insert(id.clone(), report.unwrap_or_default());
+        }
+        if !reports[id].epochs.get(epoch).is_some_and(|copied| copied.is_same(held)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 async fn segments_left(place: &Place, store: &TenantStore) -> object_store::Result<bool> {
     for epoch in place.epochs(&*store.client).await?.0 {
         let mut objects = place.objects(&*store.client, &epoch);
         while let Some(found) = objects.try_next().await? {
-            if matches!(found, Found::Segment(_)) {
+            if matches!(found, listing::Found::Segment(_)) {
                 return Ok(true);
             }
         }

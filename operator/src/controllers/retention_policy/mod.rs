@@ -18,7 +18,9 @@ use std::{sync::Arc, time::Duration};
 use camerafleet_crds::RetentionPolicy;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
+pub use gather::tenant_of;
 pub use resources::POLICY_LABEL;
+pub use store::{TenantStore, read as read_store};
 
 use crate::{context::Context, error::Error, finalizer, identity, kube_api};
 use apply::Done;

@@ -39,6 +39,7 @@ pub fn status(
         if summary.outcome != Outcome::Refused {
             status.overdue_objects = Some(summary.overdue_objects);
             status.overdue_bytes = Some(summary.overdue_bytes);
+            status.held_bytes = Some(summary.held_bytes);
             status.oldest_footage_time = summary.oldest_footage_time.map(Time);
         }
     }
@@ -56,7 +57,7 @@ pub fn status(
         // Its pod is gone, and with it nothing else.
         None => {}
     }
-    verdicts.push(("KeyDestroyed", key_verdict(observed, &status, applied)));
+    verdicts.push(("KeyDestroyed", key_verdict(observed, &status, &plan.shredding, applied)));
     let kept = conditions::get(&status.conditions, "RunSucceeded").cloned();
     let mut conditions = conditions::merge(&status.conditions, policy.metadata.generation, &verdicts, now);
     if let Some(kept) = kept.filter(|_| conditions::get(&conditions, "RunSucceeded").is_none()) {
@@ -168,7 +169,10 @@ fn run_verdict(run: &Run) -> Verdict {
         return Verdict::yes("Done", summary.message.clone());
     }
     // Only words that are known become reasons: the message is a pod's.
-    const REASONS: [&str; 9] = [
+    const REASONS: [&str; 12] = [
+        "HoldsUnreadable",
+        "HoldLost",
+        "HoldNotCopied",
         "NotOurPolicy",
         "PolicyUnreadable",
         "ClocksDisagree",
@@ -183,7 +187,12 @@ fn run_verdict(run: &Run) -> Verdict {
     Verdict::no(reason, summary.message.clone())
 }
 
-fn key_verdict(observed: &Observed, status: &RetentionPolicyStatus, applied: &Applied) -> Verdict {
+fn key_verdict(
+    observed: &Observed,
+    status: &RetentionPolicyStatus,
+    shredding: &Shredding,
+    applied: &Applied,
+) -> Verdict {
     if let Some(error) = observed.keys.as_ref().err().or(applied.failure.as_ref()) {
         return vault::verdict(error);
     }
@@ -197,6 +206,19 @@ fn key_verdict(observed: &Observed, status: &RetentionPolicyStatus, applied: &Ap
         return Verdict::no(
             "LogUnavailable",
             "Keys that are due are kept, as their destruction cannot be logged: see the Tenant's LogReady.",
+        );
+    }
+    let waits = !shredding.new.is_empty() || !shredding.allow.is_empty();
+    if applied.unproved && waits {
+        return Verdict::no(
+            "AdmissionNotEnforced",
+            "Keys that are due are kept while the admission policies are not proved: see the Tenant's AdmissionEnforced.",
+        );
+    }
+    if shredding.waits_for_copies {
+        return Verdict::no(
+            "HoldNotCopied",
+            "A key that is due is kept until the retention job has copied what a hold needs of it: see the LegalHolds and RunSucceeded.",
         );
     }
     if status.key_destroyed_until.is_none() {

@@ -19,7 +19,9 @@ use k8s_openapi::{
 use kube::{Resource, ResourceExt};
 
 use super::{gather::Observed, store::TenantStore};
-use crate::{config::RunArgs, controllers::tenant::tenant_labels, error::Error, vault::Target};
+use crate::{
+    config::RunArgs, controllers::tenant::tenant_labels, error::Error, log::LogProblem, vault::Target,
+};
 
 /// What selects retention jobs.
 pub const COMPONENT: (&str, &str) = ("camerafleet.io/component", "retention");
@@ -130,6 +132,7 @@ impl Parts<'_> {
                 .as_ref()
                 .ok()
                 .map(|log| LogAccess { store: log.store.config.clone(), origin: log.origin.clone() }),
+            log_required: !matches!(self.observed.log, Err(LogProblem::NotConfigured)),
         };
         let json = serde_json::to_string(&config).map_err(|source| Error::Build {
             doing: format!("build the configuration of {}", self.name),
