@@ -48,10 +48,15 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
 
 impl Cluster {
     pub async fn start() -> Self {
+        Self::with(Bao::start().await).await
+    }
+
+    /// Around a Vault of one's own.
+    pub async fn with(bao: Bao) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [client, peer, secure] = free_ports();
         let s3 = S3::start(&["footage", "log"], &[]);
-        let mut cluster = Self { processes: Vec::new(), bao: Bao::start().await, folder, s3 };
+        let mut cluster = Self { processes: Vec::new(), bao, folder, s3 };
         let path = cluster.folder.path().to_owned();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -170,6 +175,31 @@ impl Cluster {
                 .env("LOG_S3_BUCKET", "log"),
             "operator",
         );
+    }
+
+    /// Ends the operator, which was started last.
+    pub fn stop_operator(&mut self) {
+        let mut operator = self.processes.pop().unwrap();
+        operator.kill().unwrap();
+        operator.wait().unwrap();
+    }
+
+    /// `operator vault-restored` as an administrator; what it prints.
+    pub fn vault_restored(&self, token: &str, arguments: &[&str]) -> (bool, String) {
+        let made = Command::new(env!("CARGO_BIN_EXE_operator"))
+            .arg("vault-restored")
+            .args(arguments)
+            .env("KUBECONFIG", self.folder.path().join("admin"))
+            .env("VAULT_ADDR", self.bao.config.address.as_str())
+            .env("VAULT_TOKEN", token)
+            .env("LOG_S3_ENDPOINT", self.endpoint())
+            .env("LOG_S3_BUCKET", "log")
+            .env("LOG_S3_ACCESS_KEY_ID", "root")
+            .env("LOG_S3_SECRET_ACCESS_KEY", "rootsecret")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&made.stdout).into_owned();
+        (made.status.success(), text + &String::from_utf8_lossy(&made.stderr))
     }
 
     /// The operator's log, for when something is not as it should be.

@@ -15,21 +15,21 @@ use serde_json::{Value, json};
 use crate::{
     MOUNT, NAMESPACE,
     cluster::{Cluster, until},
-    declare, deletable, get, give_log, logged, policy, reason,
+    declare, deletable, get, give_log, policy, read_log, reason,
 };
 
 const STORED: &str = "elm-street";
 const CAMERA: &str = "3f0c2a52-7f3e-4a51-9d27-6a1f0a8e5b11";
 
-fn hold(cluster: &Cluster, name: &str) -> Option<Value> {
+pub fn hold(cluster: &Cluster, name: &str) -> Option<Value> {
     get(cluster, "legalhold", name)
 }
 
-fn id(object: &Value) -> Option<String> {
+pub fn id(object: &Value) -> Option<String> {
     object["metadata"]["annotations"]["camerafleet.io/id"].as_str().map(str::to_owned)
 }
 
-fn submit(cluster: &Cluster, name: &str, duration: &str) {
+pub fn submit(cluster: &Cluster, name: &str, duration: &str) {
     let now = Timestamp::now();
     cluster.apply(&json!({
         "apiVersion": "camerafleet.io/v1alpha1", "kind": "LegalHold",
@@ -47,7 +47,7 @@ fn second(at: Timestamp) -> Timestamp {
 }
 
 /// The tenant's and the policy's ids.
-async fn stage(cluster: &mut Cluster) -> (TenantId, PolicyId) {
+pub async fn stage(cluster: &mut Cluster) -> (TenantId, PolicyId) {
     cluster.operator();
     give_log(cluster);
     declare(cluster);
@@ -84,7 +84,7 @@ async fn a_hold_is_logged_delays_its_epochs_keys_until_they_are_copied_and_ends(
     let hold_id = id(&seen).unwrap();
     let hold_key = format!("hold-{hold_id}");
     cluster.bao.root().public_key(MOUNT, &hold_key).await.unwrap();
-    let entries = logged(&cluster, &tenant).await;
+    let entries = read_log(&cluster, &tenant).await.1;
     let opened = |entry: &&Entry| matches!(entry, Entry::HoldOpened(opened) if opened.hold == hold_id);
     assert_eq!(entries.iter().filter(opened).count(), 1, "{entries:?}");
     assert!(
@@ -167,7 +167,7 @@ async fn a_hold_is_logged_delays_its_epochs_keys_until_they_are_copied_and_ends(
     })
     .await;
     cluster.kubectl(&["-n", NAMESPACE, "delete", "legalhold", "matter-7", "--timeout=50s"]);
-    let entries = logged(&cluster, &name.tenant).await;
+    let entries = read_log(&cluster, &name.tenant).await.1;
     let kinds: Vec<_> = entries
         .iter()
         .filter_map(|entry| match entry {
@@ -183,7 +183,7 @@ async fn a_hold_is_logged_delays_its_epochs_keys_until_they_are_copied_and_ends(
         (deletable(&cluster, camera_key).await && deletable(&cluster, &hold_key).await).then_some(())
     })
     .await;
-    let entries = logged(&cluster, &name.tenant).await;
+    let entries = read_log(&cluster, &name.tenant).await.1;
     assert!(
         entries.iter().any(|e| matches!(e, Entry::DestroyIntent(i) if i.key == hold_key && i.cause == DestroyCause::NoLongerNeeded)),
         "{entries:?}"
@@ -262,7 +262,7 @@ async fn a_preservation_order_makes_a_hold_that_outlives_it_and_a_hold_expires_b
         hold(&cluster, "short-one")?["metadata"]["finalizers"].is_null().then_some(())
     })
     .await;
-    let entries = logged(&cluster, &tenant).await;
+    let entries = read_log(&cluster, &tenant).await.1;
     assert!(entries.iter().any(|e| matches!(e, Entry::HoldClosed(e) if e.hold == ended_id)), "{entries:?}");
     assert!(hold(&cluster, "hold-po-17").is_some(), "it outlives its order");
 }

@@ -6,6 +6,7 @@
 mod bao;
 mod cluster;
 mod holds;
+mod restored;
 
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},
@@ -70,19 +71,25 @@ fn give_log(cluster: &Cluster) {
     }
 }
 
-/// What the tenant's log says, verified under the key that Vault has.
+/// What the tenant's log says at rest; the newest checkpoint is kept out of the bucket, too.
 async fn logged(cluster: &Cluster, tenant: &TenantId) -> Vec<Entry> {
+    let (note, entries) = read_log(cluster, tenant).await;
+    let map = get(cluster, "configmap", "camerafleet-log").unwrap();
+    assert_eq!(map["data"]["checkpoint"], note);
+    entries
+}
+
+/// What the tenant's log says, verified under the key that Vault has, and the checkpoint.
+async fn read_log(cluster: &Cluster, tenant: &TenantId) -> (String, Vec<Entry>) {
     let namespace = cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
     let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), tenant);
     let public = cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
     let key = LogKey::new(origin, public).unwrap();
     let reader = Reader::new(cluster.store("log"), "", tenant, key);
     let checkpoint = reader.checkpoint().await.unwrap();
-    // Kept out of the bucket, too.
-    let map = get(cluster, "configmap", "camerafleet-log").unwrap();
-    assert_eq!(map["data"]["checkpoint"], checkpoint.note());
     let snapshot = reader.at(&checkpoint);
-    snapshot.entries(0).map_ok(|entry| entry.record().unwrap().entry.clone()).try_collect().await.unwrap()
+    let entries = snapshot.entries(0).map_ok(|entry| entry.record().unwrap().entry.clone());
+    (checkpoint.note().to_owned(), entries.try_collect().await.unwrap())
 }
 
 /// The pod of a run, as the kubelet leaves it.
