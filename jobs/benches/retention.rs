@@ -18,7 +18,7 @@ use camerafleet_crds::{ID_ANNOTATION, LegalHold, RetentionPolicy};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},
     layout::{Epoch, Hour, SegmentName, Tracks},
-    retention::{JobConfig, Outcome, VaultAccess},
+    retention::{JobConfig, Outcome, VaultAccess, listing::Place},
     shard::StoreConfig,
     store::{self, StoreCredential},
 };
@@ -170,13 +170,17 @@ fn job(server: &Server, policy: &str) -> Job<Policy> {
 /// Seconds and requests of a run that finds 10,000 due among `stored`.
 async fn measure(server: &Server, policy: &str, stored: u64) -> (f64, usize) {
     let (old, new) = (Timestamp::now() - SignedDuration::from_hours(24 * 40), Timestamp::now());
-    server.fill(policy, 40, DUE, old);
     // The others lie in the days that are kept.
     let each = (stored - DUE) / 30;
     for day in 0..30 {
         server.fill(policy, day, each, new);
     }
+    // Last, so that the server's disk cache has them in both runs.
+    server.fill(policy, 40, DUE, old);
     let job = job(server, policy);
+    if std::env::var_os("STEPS").is_some() {
+        steps(&job).await;
+    }
     let (requests, started) = (server.requests(), Instant::now());
     let report = run(&job).await;
     let seconds = started.elapsed().as_secs_f64();
@@ -187,6 +191,23 @@ async fn measure(server: &Server, policy: &str, stored: u64) -> (f64, usize) {
         report.summary
     );
     (seconds, server.requests() - requests)
+}
+
+/// What each kind of listing takes on this server.
+async fn steps(job: &Job<Policy>) {
+    let place =
+        Place { prefix: PREFIX.into(), tenant: job.config.tenant.clone(), policy: job.config.policy.clone() };
+    let store = &*job.store;
+    let started = Instant::now();
+    let epochs = place.epochs(store).await.unwrap().0;
+    println!("  epochs: {:.2?}", started.elapsed());
+    let started = Instant::now();
+    place.oldest(store, epochs.iter().nth(1).unwrap()).await.unwrap();
+    println!("  the oldest segment of an epoch: {:.2?}", started.elapsed());
+    let started = Instant::now();
+    let found =
+        place.objects(store, epochs.first().unwrap()).try_fold(0, |n, _| async move { Ok(n + 1) }).await;
+    println!("  {} objects of an epoch: {:.2?}", found.unwrap(), started.elapsed());
 }
 
 /// The server's own rate: names that are known, in bulk, and nothing else.

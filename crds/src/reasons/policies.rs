@@ -26,6 +26,9 @@ pub(super) const RETENTION: &[&[Reason]] = &[
         RunSucceeded False HoldNotCopied "What a hold needs could not be copied, so the keys of its segments stay." "Read the message; the next run tries again.";
         RunSucceeded False Misconfigured "The job was started with settings that it does not take." "Read the message: the operator and the job may be of different versions.";
         RunSucceeded False OutOfTime "The run came to its time limit; the next one goes on." "Run it more often (spec.schedule) if this lasts.";
+        OnTime True OnSchedule "A run did all that was due within the last two periods of spec.schedule." "";
+        OnTime False RunsMissed "For two periods of spec.schedule no run did all that was due: footage outlives its date." "See RunSucceeded, and the policy's CronJob and its Jobs: kubectl get cronjobs,jobs.";
+        OnTime Unknown ScheduleUnknown "When the job runs cannot be told from spec.schedule." "See Ready; correct spec.schedule.";
         KeyDestroyed True Destroyed "Every key that came due is destroyed, or named for the next run." "";
         KeyDestroyed Unknown NothingDue "No key of this policy has come due yet." "";
         KeyDestroyed False AdmissionNotEnforced "Keys that are due are kept while the admission policies are not proved." "See the Tenant's AdmissionEnforced.";

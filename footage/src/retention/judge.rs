@@ -60,6 +60,11 @@ impl Excess {
         self.0.is_empty()
     }
 
+    /// Whether a camera is above its limit.
+    pub fn has(&self, camera: &CameraId) -> bool {
+        self.0.contains_key(camera)
+    }
+
     /// Whether one more segment has to go, which is then counted.
     fn take(&mut self, camera: &CameraId, bytes: u64) -> bool {
         match self.0.get_mut(camera) {

@@ -13,6 +13,9 @@ use crate::{
     layout::{Epoch, SegmentName, camera_prefix, epoch_prefix, footage_prefix, policy_prefix},
 };
 
+/// Requests at once.
+const CONCURRENCY: usize = 8;
+
 /// Whose footage is looked at, and below which folder of the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -51,6 +54,10 @@ pub struct Stored {
 pub struct Survey {
     /// From when on the newest segment's time counts; none if there is no segment.
     pub newest: Option<Timestamp>,
+    /// Segments.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// What each hold has of it, in the holds' order.
     pub held: Vec<HeldEpoch>,
 }
@@ -72,6 +79,30 @@ impl Place {
             }
         }
         Ok((epochs, foreign))
+    }
+
+    /// The folders of an epoch's cameras, and how many objects lie beside them, which are no recorder's.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn cameras(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+    ) -> object_store::Result<(Vec<Path>, u64)> {
+        let folder = path(&epoch_prefix(&self.prefix, &self.tenant, &self.policy, epoch))?;
+        let list = store.list_with_delimiter(Some(&folder)).await?;
+        Ok((list.common_prefixes, list.objects.len() as u64))
+    }
+
+    /// What lies in one of these folders, oldest first.
+    pub fn objects_in(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+        folder: &Path,
+    ) -> BoxStream<'static, object_store::Result<Found>> {
+        self.below(store, epoch, folder.as_ref())
     }
 
     /// What lies in an epoch's folder.
@@ -127,6 +158,34 @@ impl Place {
             .boxed()
     }
 
+    /// The start of an epoch's oldest segment, from the first of each camera: no more is listed than that.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn oldest(
+        &self,
+        store: &dyn ObjectStore,
+        epoch: &Epoch,
+    ) -> object_store::Result<Option<Timestamp>> {
+        let cameras = self.cameras(store, epoch).await?.0;
+        let first = |folder: Path| async move {
+            // The first name that is a segment's: hours and starts are in order.
+            let mut found = self.below(store, epoch, folder.as_ref());
+            while let Some(object) = found.try_next().await? {
+                if let Found::Segment(segment) = object {
+                    return Ok(Timestamp::from_millisecond(segment.name.start_ms).ok());
+                }
+            }
+            Ok(None)
+        };
+        let firsts = futures::stream::iter(cameras).map(first).buffer_unordered(CONCURRENCY);
+        firsts
+            .try_fold(None, |oldest: Option<Timestamp>, one| async move {
+                Ok(oldest.into_iter().chain(one).min())
+            })
+            .await
+    }
+
     /// Looks through an epoch once: its newest segment, and what each hold has of it.
     ///
     /// # Errors
@@ -137,11 +196,13 @@ impl Place {
         epoch: &Epoch,
         holds: &Holds,
     ) -> object_store::Result<Survey> {
-        let mut newest = None;
+        let (mut newest, mut segments, mut bytes) = (None, 0, 0);
         let mut held: Vec<HeldNames> = holds.iter().map(|_| HeldNames::default()).collect();
         let mut objects = self.objects(store, epoch);
         while let Some(found) = objects.try_next().await? {
             let Found::Segment(segment) = found else { continue };
+            segments += 1;
+            bytes += segment.size;
             newest = newest.max(Some(counts_from(&segment.name, segment.last_modified)));
             for (hold, names) in holds.iter().zip(&mut held) {
                 if hold.terms.covers(&segment.name) {
@@ -149,7 +210,7 @@ impl Place {
                 }
             }
         }
-        Ok(Survey { newest, held: held.into_iter().map(|names| names.sum(0)).collect() })
+        Ok(Survey { newest, segments, bytes, held: held.into_iter().map(|names| names.sum(0)).collect() })
     }
 
     fn read(&self, epoch: &Epoch, object: ObjectMeta) -> Found {

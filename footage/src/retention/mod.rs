@@ -13,7 +13,7 @@ mod run;
 mod tests;
 
 pub use clock::{CLOCK_TOLERANCE_SECONDS, clocks_agree};
-pub use due::{Terms, counts_from, due_at, is_due, may_hold_due};
+pub use due::{Terms, counts_from, due_at, is_due, may_be_due, may_hold_due};
 pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};
 pub use judge::{Excess, Judged, judge};
 pub use run::{JobConfig, LogAccess, Outcome, RunSummary, VaultAccess};

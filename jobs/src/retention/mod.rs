@@ -122,7 +122,11 @@ async fn work<P: PolicySource>(
         if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && excess.is_empty() {
             // The others are younger still. Only the oldest of them says what is stored.
             if report.summary.oldest_footage_time.is_none() {
-                sweep::look(job, &place, epoch, report).await?;
+                let oldest = place.oldest(&*job.store, epoch).await;
+                report.summary.oldest_footage_time = oldest.map_err(|source| JobError::Store {
+                    doing: "look for the oldest footage".to_owned(),
+                    source,
+                })?;
             }
             break;
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use camerafleet_footage::{
@@ -12,17 +12,18 @@ use camerafleet_footage::{
     retention::{
         Excess, Judged, judge,
         listing::{Found, Place, Stored},
+        may_be_due,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::ObjectStore;
+use object_store::{ObjectStore, path::Path};
 
 use super::{Job, JobError, PolicySource, Report, holds, policy::Checked};
 
 /// Objects that one request deletes: S3's limit. Also what is held in memory of a listing.
 const BATCH: usize = 1_000;
-/// Requests at once.
-const CONCURRENCY: usize = 4;
+/// Requests of a kind at once.
+const CONCURRENCY: usize = 8;
 
 /// What became of an object.
 struct Deleted {
@@ -42,8 +43,24 @@ pub(super) async fn sweep<P: PolicySource>(
     // One moment for the whole epoch: what comes due meanwhile is the next run's.
     let now = (job.now)();
     let keep_for = policy.terms.keep_for;
-    let listing = place.objects(&*job.store, epoch).map_err(|source| listing_failed(epoch, source));
-    let mut seen = Seen::default();
+    let (folders, foreign) =
+        place.cameras(&*job.store, epoch).await.map_err(|source| listing_failed(epoch, source))?;
+    let mut seen = Seen { foreign, ..Seen::default() };
+    let excess = Mutex::new(excess);
+    let above = |camera: &CameraId| locked(&excess).has(camera);
+    // Each camera's are in order, so that its listing ends with the first that cannot be due.
+    let of_camera = |folder: Path| {
+        let mut over = false;
+        place.objects_in(&*job.store, epoch, &folder).try_take_while(move |found| {
+            let goes_on = !over;
+            if let Found::Segment(s) = found {
+                over = !may_be_due(&s.name, keep_for, now) && !above(&s.name.camera);
+            }
+            futures::future::ready(Ok(goes_on))
+        })
+    };
+    let listing = stream::iter(folders).map(of_camera).flatten_unordered(CONCURRENCY);
+    let listing = listing.map_err(|source| listing_failed(epoch, source));
     let back = Mutex::new(Vec::new());
     let mut example = None;
     let due = listing.try_filter_map(|found| {
@@ -53,7 +70,8 @@ pub(super) async fn sweep<P: PolicySource>(
                 None
             }
             Found::Segment(s) => {
-                let judged = judge(&s.name, (s.last_modified, s.size), keep_for, begun, excess, now);
+                let judged =
+                    judge(&s.name, (s.last_modified, s.size), keep_for, begun, &mut locked(&excess), now);
                 match judged {
                     Judged::Due | Judged::OverLimit => Some((*s, judged)),
                     Judged::Kept | Judged::Held { .. } => {
@@ -71,7 +89,7 @@ pub(super) async fn sweep<P: PolicySource>(
         .map_err(|error| error.1)
         .map_ok(|batch| async {
             let (batch, kept) = still_due(job, policy, begun, batch).await?;
-            back.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
+            locked(&back).extend(kept);
             Ok(delete(Arc::clone(&job.store), batch).await)
         })
         .try_buffer_unordered(CONCURRENCY)
@@ -92,6 +110,10 @@ pub(super) async fn sweep<P: PolicySource>(
         Some(example) => Err(JobError::NotDeleted { example }),
         None => Ok(()),
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Batch = Vec<(Stored, Judged)>;
@@ -127,66 +149,37 @@ async fn still_due<P: PolicySource>(
 /// What is left of an epoch.
 #[derive(Default)]
 struct Seen {
-    kept: Vec<Kept>,
+    kept: BTreeMap<CameraId, Kept>,
     foreign: u64,
     held_bytes: u64,
 }
 
 struct Kept {
-    camera: CameraId,
     start_ms: i64,
     bytes: u64,
     objects: u64,
 }
 
 impl Seen {
-    /// Sums up per camera: listings are in the cameras' order.
     fn note(&mut self, object: &Stored, judged: Judged) {
         if judged == (Judged::Held { due: true }) {
             self.held_bytes += object.size;
         }
         let start_ms = object.name.start_ms;
-        match self.kept.last_mut() {
-            Some(kept) if kept.camera == object.name.camera => {
-                kept.start_ms = kept.start_ms.min(start_ms);
-                kept.bytes += object.size;
-                kept.objects += 1;
-            }
-            _ => self.kept.push(Kept {
-                camera: object.name.camera.clone(),
-                start_ms,
-                bytes: object.size,
-                objects: 1,
-            }),
-        }
+        let none = Kept { start_ms, bytes: 0, objects: 0 };
+        let kept = self.kept.entry(object.name.camera.clone()).or_insert(none);
+        kept.start_ms = kept.start_ms.min(start_ms);
+        kept.bytes += object.size;
+        kept.objects += 1;
     }
 
     fn tell(self, report: &mut Report) {
         report.summary.foreign_objects += self.foreign;
         report.summary.held_bytes += self.held_bytes;
-        for Kept { camera, start_ms, bytes, objects } in self.kept {
+        for (camera, Kept { start_ms, bytes, objects }) in self.kept {
             report.kept(&camera, start_ms, bytes, objects);
         }
     }
-}
-
-/// Counts an epoch in which nothing can be due.
-pub(super) async fn look<P: PolicySource>(
-    job: &Job<P>,
-    place: &Place,
-    epoch: &Epoch,
-    report: &mut Report,
-) -> Result<(), JobError> {
-    let mut seen = Seen::default();
-    let mut listing = place.objects(&*job.store, epoch);
-    while let Some(found) = listing.try_next().await.map_err(|source| listing_failed(epoch, source))? {
-        match found {
-            Found::Segment(object) => seen.note(&object, Judged::Kept),
-            Found::Foreign => seen.foreign += 1,
-        }
-    }
-    seen.tell(report);
-    Ok(())
 }
 
 /// By how much each camera is above what the policy allows it, from all that it has under the policy.

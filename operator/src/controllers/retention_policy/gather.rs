@@ -8,23 +8,21 @@ use std::{
 
 use camerafleet_crds::{Camera, DestroyIntent, LegalHold, RetentionPolicy, Tenant};
 use camerafleet_footage::{
-    hold::{HeldEpoch, HoldReport, Holds},
-    ids::{CameraId, HoldId, PolicyId, TenantId},
+    hold::Holds,
+    ids::{CameraId, PolicyId, TenantId},
     layout::{Epoch, parse_camera_key_name, parse_epoch_key_name, parse_hold_key_name},
-    retention::{
-        EpochUse, Recorder, RunSummary, due_at,
-        listing::{self, Place, has_footage},
-    },
+    retention::{EpochUse, Recorder, RunSummary, listing::has_footage},
     shard::{CONFIG_KEY, ShardConfig},
     vault::VaultError,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt};
 
 use super::{
-    intents::{self, MAX_INTENTS},
+    intents,
+    look::{Left, left, look, uncopied},
     plan::{OtherKeys, is_other, terms},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
@@ -76,6 +74,8 @@ pub struct Observed {
     pub standing: Vec<DestroyIntent>,
     /// Of the oldest epochs whose keys may be due: their newest segments.
     pub newest: Listed<BTreeMap<Epoch, Option<Timestamp>>>,
+    /// What is left of a deleted policy, as far as its oldest keys reach.
+    pub left: Option<Left>,
     /// Whether segments are left; looked at only where that decides something.
     pub segments_left: Option<Listed<bool>>,
     /// The job's last run.
@@ -155,6 +155,7 @@ pub async fn gather(
         used,
         standing,
         newest: Ok(BTreeMap::new()),
+        left: None,
         segments_left: None,
         run: last_run(&namespace, &policy_id, context),
         tenant,
@@ -165,14 +166,17 @@ pub async fn gather(
         vault,
         keys,
     };
-    let (newest, left) = match tokio::time::timeout(LISTING_TIMEOUT, look(policy, &observed, now)).await {
-        Ok(found) => found,
-        Err(_) => (Err("it did not answer in time".to_owned()), None),
-    };
+    let (newest, segments_left) =
+        match tokio::time::timeout(LISTING_TIMEOUT, look(policy, &observed, now)).await {
+            Ok(found) => found,
+            Err(_) => (Err("it did not answer in time".to_owned()), None),
+        };
     observed.used.uncopied = newest.as_ref().map(|found| uncopied(found)).unwrap_or_default();
+    let terms = terms(policy);
+    observed.left = newest.as_ref().ok().filter(|_| terms.retired).map(|found| left(found, terms));
     observed.newest =
         newest.map(|found| found.into_iter().map(|(epoch, found)| (epoch, found.newest)).collect());
-    observed.segments_left = left;
+    observed.segments_left = segments_left;
     look_for_cameras(&mut observed).await;
     Ok(Some(observed))
 }
@@ -310,80 +314,4 @@ pub(super) fn run_of(pod: &Pod) -> Option<Run> {
         summary: serde_json::from_str(message).ok(),
         pod: pod.name_any(),
     })
-}
-
-type Looked = (Listed<BTreeMap<Epoch, Found>>, Option<Listed<bool>>);
-
-/// What was found of an epoch.
-struct Found {
-    newest: Option<Timestamp>,
-    copied: bool,
-}
-
-fn uncopied(found: &BTreeMap<Epoch, Found>) -> BTreeSet<Epoch> {
-    found.iter().filter(|(_, found)| !found.copied).map(|(epoch, _)| *epoch).collect()
-}
-
-async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> Looked {
-    let (Ok(store), Ok(keys)) = (&observed.store, &observed.keys) else { return (Ok(BTreeMap::new()), None) };
-    let place = Place {
-        prefix: store.config.prefix.clone(),
-        tenant: observed.tenant_id.clone(),
-        policy: observed.policy_id.clone(),
-    };
-    // Said in few words: the whole error names hosts and numbers that change.
-    let told = |error: object_store::Error| {
-        tracing::warn!(policy = %observed.policy_id, %error, "cannot look into the tenant's store");
-        "it refused or did not answer; the operator's log has the details".to_owned()
-    };
-    let terms = terms(policy);
-    let may_be_due = |epoch: &&Epoch| terms.retired || due_at(epoch.end(), terms.keep_for) <= now;
-    let (mut newest, mut reports) = (BTreeMap::new(), BTreeMap::new());
-    for epoch in keys.keys().filter(may_be_due).take(MAX_INTENTS) {
-        let found = match place.survey(&*store.client, epoch, &observed.holds).await {
-            Ok(survey) => match is_copied(epoch, &survey.held, observed, store, &mut reports).await {
-                Ok(copied) => Found { newest: survey.newest, copied },
-                Err(error) => return (Err(told(error)), None),
-            },
-            Err(error) => return (Err(told(error)), None),
-        };
-        newest.insert(*epoch, found);
-    }
-    if !terms.retired || !keys.is_empty() {
-        return (Ok(newest), None);
-    }
-    (Ok(newest), Some(segments_left(&place, store).await.map_err(told)))
-}
-
-/// Whether the job has reported copies of all that the holds have of an epoch. It looks again itself before the key goes.
-async fn is_copied(
-    epoch: &Epoch,
-    held: &[HeldEpoch],
-    observed: &Observed,
-    store: &TenantStore,
-    reports: &mut BTreeMap<HoldId, HoldReport>,
-) -> object_store::Result<bool> {
-    for (hold, held) in observed.holds.iter().zip(held).filter(|(_, held)| held.segments > 0) {
-        let Some(id) = &hold.id else { return Ok(false) };
-        if !reports.contains_key(id) {
-            let report = legal_hold::report(store, &observed.tenant_id, id, &observed.policy_id).await?;
-            reports.insert(id.clone(), report.unwrap_or_default());
-        }
-        if !reports[id].epochs.get(epoch).is_some_and(|copied| copied.is_same(held)) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-async fn segments_left(place: &Place, store: &TenantStore) -> object_store::Result<bool> {
-    for epoch in place.epochs(&*store.client).await?.0 {
-        let mut objects = place.objects(&*store.client, &epoch);
-        while let Some(found) = objects.try_next().await? {
-            if matches!(found, listing::Found::Segment(_)) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }

@@ -8,8 +8,10 @@
 mod apply;
 mod gather;
 mod intents;
+mod look;
 mod plan;
 mod resources;
+mod schedule;
 mod status;
 mod store;
 

@@ -9,7 +9,9 @@ use super::{
     apply::Applied,
     gather::{Observed, Run},
     intents,
+    look::Left,
     plan::{Plan, Shredding},
+    schedule::Schedule,
 };
 use crate::{
     conditions::{self, Verdict},
@@ -35,6 +37,9 @@ pub fn status(
             deleted_bytes: summary.deleted_bytes,
             destroyed_keys: summary.destroyed_keys,
         });
+        if summary.outcome == Outcome::Done {
+            status.last_success_time = Some(Time(summary.finished_at));
+        }
         // What a run did not look at, it does not know.
         if summary.outcome != Outcome::Refused {
             status.overdue_objects = Some(summary.overdue_objects);
@@ -45,7 +50,7 @@ pub fn status(
     }
     status.destroy_intents = intents(&plan.shredding, applied);
     destroyed(&mut status, policy, &plan.shredding, now);
-    let mut verdicts = vec![("Ready", ready(policy, plan, applied))];
+    let mut verdicts = vec![("Ready", ready(policy, observed, plan, applied))];
     let run = observed.run.as_ref().map(run_verdict);
     let known = conditions::get(&status.conditions, "RunSucceeded").is_some();
     match run {
@@ -57,6 +62,9 @@ pub fn status(
         // Its pod is gone, and with it nothing else.
         None => {}
     }
+    let schedule = Schedule::parse(&policy.spec.schedule);
+    status.next_run_time = schedule.as_ref().and_then(|schedule| schedule.next(now)).map(Time);
+    verdicts.push(("OnTime", on_time(policy, &status, schedule.as_ref(), now)));
     verdicts.push(("KeyDestroyed", key_verdict(observed, &status, &plan.shredding, applied)));
     let kept = conditions::get(&status.conditions, "RunSucceeded").cloned();
     let mut conditions = conditions::merge(&status.conditions, policy.metadata.generation, &verdicts, now);
@@ -137,12 +145,9 @@ fn destroyed(
     status.shred_effective_until = Some(Time(due_at(now, policy.spec.snapshot_ttl)));
 }
 
-fn ready(policy: &RetentionPolicy, plan: &Plan, applied: &Applied) -> Verdict {
+fn ready(policy: &RetentionPolicy, observed: &Observed, plan: &Plan, applied: &Applied) -> Verdict {
     if policy.metadata.deletion_timestamp.is_some() {
-        return Verdict::no(
-            "Draining",
-            "The policy is deleted and goes when its last footage and key are gone. Cameras that still name it are recorded on: give them another policy.",
-        );
+        return draining(observed);
     }
     if let Err(why) = &plan.resources {
         return why.clone();
@@ -156,6 +161,31 @@ fn ready(policy: &RetentionPolicy, plan: &Plan, applied: &Applied) -> Verdict {
         ),
         None => Verdict::yes("InForce", "Cameras that name this policy are recorded under it."),
     }
+}
+
+/// How much keeps it, and until when: an exception to the rule that messages have no numbers, as people wait for this.
+fn draining(observed: &Observed) -> Verdict {
+    let left = match &observed.left {
+        Some(Left { objects: 0, until: None, .. }) => "Nothing of it is left".to_owned(),
+        Some(Left { objects, bytes, until }) => {
+            let mib = bytes.div_ceil(1 << 20);
+            let until = until.map_or_else(|| "now".to_owned(), |until| second(until).to_string());
+            let held =
+                if observed.holds.iter().next().is_some() { ", longer where a hold keeps it" } else { "" };
+            format!("{objects} segments ({mib} MiB) are left, and the last of them is due at {until}{held}")
+        }
+        None => "How much of it is left cannot be told without the store and Vault".to_owned(),
+    };
+    Verdict::no(
+        "Draining",
+        format!(
+            "The policy is deleted and goes when its last footage and key are gone. {left}. Cameras that still name it are recorded on: give them another policy."
+        ),
+    )
+}
+
+fn second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn run_verdict(run: &Run) -> Verdict {
@@ -185,6 +215,26 @@ fn run_verdict(run: &Run) -> Verdict {
     ];
     let reason = REASONS.into_iter().find(|reason| *reason == summary.reason).unwrap_or("RunFailed");
     Verdict::no(reason, summary.message.clone())
+}
+
+/// Counted from the policy's own beginning, where no run has succeeded yet.
+fn on_time(
+    policy: &RetentionPolicy,
+    status: &RetentionPolicyStatus,
+    schedule: Option<&Schedule>,
+    now: Timestamp,
+) -> Verdict {
+    let Some(schedule) = schedule else {
+        return Verdict::unknown("ScheduleUnknown", "When the job runs cannot be told from spec.schedule.");
+    };
+    let since = status.last_success_time.as_ref().or(policy.metadata.creation_timestamp.as_ref());
+    if since.is_some_and(|since| schedule.two_missed(since.0, now)) {
+        return Verdict::no(
+            "RunsMissed",
+            "For two periods of spec.schedule no run did all that was due, so footage outlives its date: see RunSucceeded, status.overdueObjects, and the policy's CronJob and its Jobs.",
+        );
+    }
+    Verdict::yes("OnSchedule", "A run did all that was due within the last two periods of spec.schedule.")
 }
 
 fn key_verdict(

@@ -23,6 +23,8 @@ use crate::{
     config::RunArgs, controllers::tenant::tenant_labels, error::Error, log::LogProblem, vault::Target,
 };
 
+pub(super) use cron_job::ACTIVE_DEADLINE_SECONDS;
+
 /// What selects retention jobs.
 pub const COMPONENT: (&str, &str) = ("camerafleet.io/component", "retention");
 /// On everything of a policy's job: the policy's identity. Its name may be too long for a label.

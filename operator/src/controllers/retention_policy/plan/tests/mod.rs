@@ -37,6 +37,7 @@ use super::*;
 use crate::controllers::retention_policy::{
     apply::Applied,
     gather::{JobLog, Observed, Run, run_of},
+    look::Left,
     status,
     store::TenantStore,
 };
@@ -145,6 +146,7 @@ fn observed(keys: BTreeMap<Epoch, String>, recorded: &[DestroyIntent]) -> Observ
         holds: Holds::default(),
         last: false,
         standing: recorded.to_vec(),
+        left: None,
         segments_left: None,
         run: None,
     }

@@ -116,3 +116,53 @@ fn a_run_is_read_from_its_pod() {
     assert_eq!(run_of(&pod("Killed")).unwrap().summary, None);
     assert_eq!(run_of(&Pod::default()), None);
 }
+
+#[test]
+fn a_job_that_does_not_succeed_for_two_periods_is_told_and_the_next_run_is() {
+    let mut policy = policy();
+    policy.spec.schedule = "17 * * * *".into();
+    policy.metadata.creation_timestamp = Some(Time(at(0)));
+    let status = |policy: &RetentionPolicy, seen: &Observed, now: i64| {
+        let plan = planned(policy, seen, now);
+        status::status(policy, seen, &plan, &Applied::default(), at(now))
+    };
+    // The first moment of the base is 13:00.
+    let seen = observed(keys([]), &[]);
+    let early = status(&policy, &seen, 0);
+    assert_eq!(early.next_run_time, Some(Time(at(17 * 60))));
+    assert_eq!(told(&early, "OnTime"), ("True".into(), "OnSchedule".into()));
+    let late = 17 * 60 + 3_600 + 3_601;
+    assert_eq!(told(&status(&policy, &seen, late), "OnTime"), ("False".into(), "RunsMissed".into()));
+    let mut ran = observed(keys([]), &[]);
+    ran.run = Some(run(17 * 60));
+    let succeeded = status(&policy, &ran, late);
+    assert!(succeeded.last_success_time.is_some());
+    assert_eq!(told(&succeeded, "OnTime").1, "OnSchedule");
+    let mut failed = run(late - 10);
+    failed.summary.as_mut().unwrap().outcome = Outcome::Incomplete;
+    ran.run = Some(failed);
+    policy.status = Some(succeeded.clone());
+    let after = status(&policy, &ran, late);
+    assert_eq!(after.last_success_time, succeeded.last_success_time, "a failed run is none");
+}
+
+#[test]
+fn a_deleted_policy_says_how_much_keeps_it_and_until_when() {
+    let mut policy = policy();
+    policy.metadata.deletion_timestamp = Some(Time(at(0)));
+    let mut seen = observed(keys([0]), &[]);
+    let message = |seen: &Observed| {
+        let plan = planned(&policy, seen, 0);
+        let status = status::status(&policy, seen, &plan, &Applied::default(), at(0));
+        crate::conditions::get(&status.conditions, "Ready").unwrap().message.clone()
+    };
+    assert!(message(&seen).contains("cannot be told"), "{}", message(&seen));
+    seen.left = Some(Left { objects: 12, bytes: 5 << 20, until: Some(at(180)) });
+    let said = message(&seen);
+    assert!(
+        said.contains(&format!("12 segments (5 MiB) are left, and the last of them is due at {}", at(180))),
+        "{said}"
+    );
+    seen.left = Some(Left { objects: 0, bytes: 0, until: None });
+    assert!(message(&seen).contains("Nothing of it is left"));
+}
