@@ -158,6 +158,7 @@ fn job(server: &Server, policy: &str) -> Job<Policy> {
         },
         store: server.store(),
         log_store: None,
+        versions: None,
         store_clock: StoreClock::new(&server.config()).unwrap(),
         policy: Policy(object),
         keys: Keys::Login { token_file: "/nonexistent".into() },

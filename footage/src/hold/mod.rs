@@ -12,7 +12,7 @@ mod terms;
 mod tests;
 
 pub use copy::{Hold, check_sidecars, epoch_share, make_sidecars};
-pub use report::{HeldEpoch, HeldNames, HoldReport, hold_report_key, hold_reports_prefix};
+pub use report::{HeldEpoch, HeldNames, HoldReport, hold_report_key};
 pub use sidecar::{MAX_SIDECAR_BYTES, Sidecar};
 pub use terms::{HoldTerms, Holds, InForce};
 

@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     digest::hex,
     ids::{HoldId, PolicyId, TenantId},
-    layout::{Epoch, SegmentName, tenant_prefix},
+    layout::{Epoch, SegmentName, hold_prefix},
 };
 
-/// One policy's share of a hold, at `<prefix>/<tenant>/reports/holds/<hold>/<policy>.json`.
+/// One policy's share of a hold, at `<prefix>/<tenant>/holds/<hold>/<policy>.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldReport {
@@ -80,12 +80,7 @@ impl HoldReport {
     }
 }
 
-/// All reports of one hold.
-pub fn hold_reports_prefix(prefix: &str, tenant: &TenantId, hold: &HoldId) -> String {
-    format!("{}reports/holds/{hold}/", tenant_prefix(prefix, tenant))
-}
-
-/// Where a policy's report of a hold lies.
+/// Where a policy's report of a hold lies: beside the copies, as whoever makes them reads it, too.
 pub fn hold_report_key(prefix: &str, tenant: &TenantId, hold: &HoldId, policy: &PolicyId) -> String {
-    format!("{}{policy}.json", hold_reports_prefix(prefix, tenant, hold))
+    format!("{}{policy}.json", hold_prefix(prefix, tenant, hold))
 }

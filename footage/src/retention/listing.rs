@@ -214,18 +214,21 @@ impl Place {
     }
 
     fn read(&self, epoch: &Epoch, object: ObjectMeta) -> Found {
-        let name = SegmentName::parse(&self.prefix, object.location.as_ref()).ok();
+        let last_modified = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
+        match last_modified {
+            Some(at) => self.found(epoch, object.location.as_ref(), object.size, at),
+            None => Found::Foreign,
+        }
+    }
+
+    /// What an object of an epoch's folder is, by its key.
+    pub fn found(&self, epoch: &Epoch, key: &str, size: u64, last_modified: Timestamp) -> Found {
+        let name = SegmentName::parse(&self.prefix, key).ok();
         // A listing by prefix gives no other; what is deleted is never taken on trust.
         let ours = name
             .filter(|name| name.tenant == self.tenant && name.policy == self.policy && name.epoch == *epoch);
-        let last_modified = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
-        match (ours, last_modified) {
-            (Some(name), Some(last_modified)) => Found::Segment(Box::new(Stored {
-                path: object.location,
-                name,
-                size: object.size,
-                last_modified,
-            })),
+        match (ours, Path::parse(key)) {
+            (Some(name), Ok(path)) => Found::Segment(Box::new(Stored { path, name, size, last_modified })),
             _ => Found::Foreign,
         }
     }

@@ -19,21 +19,7 @@ impl StoreClock {
     /// # Errors
     /// [`JobError::Setup`] for a CA bundle that is none.
     pub fn new(store: &StoreConfig) -> Result<Self, JobError> {
-        let bad = |why: String| JobError::Setup { what: "The store's CA bundle".to_owned(), why };
-        let mut builder = reqwest::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy();
-        if let Some(bundle) = &store.ca_bundle {
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|e| bad(e.to_string()))?;
-            builder = builder.tls_certs_merge(certificates);
-        } else if store.endpoint.starts_with("http://") {
-            // Else a missing system store fails a client that needs none.
-            builder = builder.tls_certs_only([]);
-        }
-        let http = builder.build().map_err(|e| bad(e.to_string()))?;
-        Ok(Self { http, endpoint: store.endpoint.clone() })
+        Ok(Self { http: http(store)?, endpoint: store.endpoint.clone() })
     }
 
     /// The `Date` of any answer; the request is not signed, and that it is refused does not matter.
@@ -42,6 +28,24 @@ impl StoreClock {
         let date = answer.headers().get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
         date.and_then(http_date).ok_or_else(|| "its answer has no Date".to_owned())
     }
+}
+
+/// A client for requests to the store that its library does not know.
+pub(super) fn http(store: &StoreConfig) -> Result<reqwest::Client, JobError> {
+    let bad = |why: String| JobError::Setup { what: "The store's CA bundle".to_owned(), why };
+    let mut builder = reqwest::Client::builder()
+        .timeout(CALL_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    if let Some(bundle) = &store.ca_bundle {
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|e| bad(e.to_string()))?;
+        builder = builder.tls_certs_merge(certificates);
+    } else if store.endpoint.starts_with("http://") {
+        // Else a missing system store fails a client that needs none.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|e| bad(e.to_string()))
 }
 
 /// An HTTP date (RFC 9110), which is one of RFC 2822's.

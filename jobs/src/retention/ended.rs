@@ -1,7 +1,6 @@
 //! Clears away what ended holds have copied. Their keys go as others do, by an intent of the operator's.
 
 use camerafleet_footage::{
-    hold::hold_reports_prefix,
     ids::HoldId,
     layout::{hold_prefix, holds_prefix},
 };
@@ -12,6 +11,9 @@ use super::{Job, JobError, PolicySource, holds, session::Session};
 
 /// Deletes the sidecars of holds that are over by the log and not there. Two jobs that do it at once do no harm.
 pub(super) async fn clear<P: PolicySource>(job: &Job<P>, session: &mut Session) -> Result<(), JobError> {
+    if job.config.log.is_none() {
+        return Ok(());
+    }
     let (prefix, tenant) = (&job.config.store.prefix, &job.config.tenant);
     let failed =
         |source| JobError::Store { doing: "clear away what an ended hold has copied".to_owned(), source };
@@ -26,14 +28,16 @@ pub(super) async fn clear<P: PolicySource>(job: &Job<P>, session: &mut Session) 
         if holds::read(job).await?.has(&hold) || !session.log(job).await?.is_over(&hold, (job.now)()) {
             continue;
         }
-        for folder in [hold_prefix(prefix, tenant, &hold), hold_reports_prefix(prefix, tenant, &hold)] {
-            let objects = job.store.list(Some(&path(&folder)?)).map_ok(|object| object.location).boxed();
-            job.store
-                .delete_stream(objects)
-                .try_for_each(|_| futures::future::ready(Ok(())))
-                .await
-                .map_err(failed)?;
-        }
+        let objects = job
+            .store
+            .list(Some(&path(&hold_prefix(prefix, tenant, &hold))?))
+            .map_ok(|object| object.location)
+            .boxed();
+        job.store
+            .delete_stream(objects)
+            .try_for_each(|_| futures::future::ready(Ok(())))
+            .await
+            .map_err(failed)?;
         tracing::info!(%hold, "what an ended hold has copied is deleted");
     }
     Ok(())

@@ -20,6 +20,7 @@ mod report;
 mod session;
 mod setup;
 mod sweep;
+mod versions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,10 +36,12 @@ pub use clock::StoreClock;
 pub use error::JobError;
 pub use policy::{Answer, KubePolicy, PolicySource};
 pub use report::{CameraReport, Report};
-pub use setup::{read_config, read_log_store, read_store, report_termination};
+pub use setup::{read_config, read_log_store, read_store, read_versions, report_termination};
+pub use versions::Versions;
 
 use policy::Checked;
 use session::Session;
+use versions::Kept;
 
 /// One call takes at most this long.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,6 +54,8 @@ pub struct Job<P> {
     pub store: Arc<dyn ObjectStore>,
     /// The bucket of the tenant's log, with a credential that only reads; none if the operator gave none.
     pub log_store: Option<Arc<dyn ObjectStore>>,
+    /// Requests about versions; none where the bucket is known to keep none.
+    pub versions: Option<Versions>,
     /// The store's clock.
     pub store_clock: StoreClock,
     /// The RetentionPolicy.
@@ -89,6 +94,7 @@ pub async fn run<P: PolicySource>(job: &Job<P>) -> Report {
     if let Err(error) = result {
         report.failed(&error);
     }
+    report.settle();
     report.summary.finished_at = (job.now)();
     if report.is_worth_keeping()
         && let Err(error) = report::put(job, &report).await
@@ -107,10 +113,24 @@ async fn work<P: PolicySource>(
     let started = Instant::now();
     let mut session = Session::default();
     let begun = holds::read(job).await?;
-    let (epochs, foreign) = place
-        .epochs(&*job.store)
-        .await
-        .map_err(|source| JobError::Store { doing: "list the policy's epochs".to_owned(), source })?;
+    let versions = match &job.versions {
+        Some(versions) => match versions.kept().await? {
+            Kept::Yes => Some(versions),
+            Kept::No => None,
+            Kept::Unknown => {
+                report.versions_unknown();
+                None
+            }
+        },
+        None => None,
+    };
+    let (epochs, foreign) = match versions {
+        Some(versions) => versions.epochs(&place).await?,
+        None => place
+            .epochs(&*job.store)
+            .await
+            .map_err(|source| JobError::Store { doing: "list the policy's epochs".to_owned(), source })?,
+    };
     report.summary.foreign_objects += foreign;
     copy::copy(job, &place, &epochs, &begun, &mut session, started, report).await;
     let mut excess = match policy.most {
@@ -140,7 +160,9 @@ async fn work<P: PolicySource>(
         }
         // The policy may have been changed since: what counts is what it says now.
         policy = Checked::read(job).await?;
-        if let Err(error) = sweep::sweep(job, &place, epoch, (&policy, &begun), &mut excess, report).await {
+        if let Err(error) =
+            sweep::sweep(job, &place, epoch, (&policy, &begun), versions, &mut excess, report).await
+        {
             // Nor is anything else deleted while it is not known what is held. The other epochs' footage is due all the same.
             if error.is_about_holds() {
                 return Err(error);

@@ -8,17 +8,20 @@ use std::{
 use camerafleet_footage::{
     hold::Holds,
     ids::CameraId,
-    layout::Epoch,
+    layout::{Epoch, SegmentName},
     retention::{
         Excess, Judged, judge,
         listing::{Found, Place, Stored},
         may_be_due,
     },
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
 use object_store::{ObjectStore, path::Path};
 
-use super::{Job, JobError, PolicySource, Report, holds, policy::Checked};
+use super::{Job, JobError, PolicySource, Report, Versions, holds, policy::Checked};
 
 /// Objects that one request deletes: S3's limit. Also what is held in memory of a listing.
 const BATCH: usize = 1_000;
@@ -37,33 +40,26 @@ pub(super) async fn sweep<P: PolicySource>(
     place: &Place,
     epoch: &Epoch,
     (policy, begun): (&Checked, &Holds),
+    versions: Option<&Versions>,
     excess: &mut Excess,
     report: &mut Report,
 ) -> Result<(), JobError> {
     // One moment for the whole epoch: what comes due meanwhile is the next run's.
     let now = (job.now)();
     let keep_for = policy.terms.keep_for;
-    let (folders, foreign) =
-        place.cameras(&*job.store, epoch).await.map_err(|source| listing_failed(epoch, source))?;
-    let mut seen = Seen { foreign, ..Seen::default() };
     let excess = Mutex::new(excess);
     let above = |camera: &CameraId| locked(&excess).has(camera);
-    // Each camera's are in order, so that its listing ends with the first that cannot be due.
-    let of_camera = |folder: Path| {
-        let mut over = false;
-        place.objects_in(&*job.store, epoch, &folder).try_take_while(move |found| {
-            let goes_on = !over;
-            if let Found::Segment(s) = found {
-                over = !may_be_due(&s.name, keep_for, now) && !above(&s.name.camera);
-            }
-            futures::future::ready(Ok(goes_on))
-        })
+    let (listing, foreign) = match versions {
+        Some(versions) => (versions.objects(place, epoch).boxed(), 0),
+        None => {
+            plain(job, place, epoch, move |name| may_be_due(name, keep_for, now) || above(&name.camera))
+                .await?
+        }
     };
-    let listing = stream::iter(folders).map(of_camera).flatten_unordered(CONCURRENCY);
-    let listing = listing.map_err(|source| listing_failed(epoch, source));
+    let mut seen = Seen { foreign, ..Seen::default() };
     let back = Mutex::new(Vec::new());
     let mut example = None;
-    let due = listing.try_filter_map(|found| {
+    let due = listing.try_filter_map(|(found, versions)| {
         let due = match found {
             Found::Foreign => {
                 seen.foreign += 1;
@@ -73,7 +69,7 @@ pub(super) async fn sweep<P: PolicySource>(
                 let judged =
                     judge(&s.name, (s.last_modified, s.size), keep_for, begun, &mut locked(&excess), now);
                 match judged {
-                    Judged::Due | Judged::OverLimit => Some((*s, judged)),
+                    Judged::Due | Judged::OverLimit => Some((Going { object: *s, versions }, judged)),
                     Judged::Kept | Judged::Held { .. } => {
                         seen.note(&s, judged);
                         None
@@ -90,7 +86,10 @@ pub(super) async fn sweep<P: PolicySource>(
         .map_ok(|batch| async {
             let (batch, kept) = still_due(job, policy, begun, batch).await?;
             locked(&back).extend(kept);
-            Ok(delete(Arc::clone(&job.store), batch).await)
+            Ok(match versions {
+                Some(versions) => delete_versions(versions, batch).await,
+                None => delete(Arc::clone(&job.store), batch).await,
+            })
         })
         .try_buffer_unordered(CONCURRENCY)
         .try_for_each(|batch| {
@@ -101,8 +100,8 @@ pub(super) async fn sweep<P: PolicySource>(
             futures::future::ready(Ok(()))
         });
     let result = batches.await;
-    for (object, judged) in back.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        seen.note(&object, judged);
+    for (going, judged) in back.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        seen.note(&going.object, judged);
     }
     seen.tell(report);
     result?;
@@ -116,7 +115,46 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type Batch = Vec<(Stored, Judged)>;
+/// An object that goes, with its versions where the bucket keeps any.
+struct Going {
+    object: Stored,
+    versions: Vec<String>,
+}
+
+type Item = (Found, Vec<String>);
+
+/// What lies in an epoch's folder, camera by camera. Each camera's are in order, so that its listing ends with the first
+/// that cannot go; and how many objects lie where none should.
+async fn plain<'a, P: PolicySource>(
+    job: &Job<P>,
+    place: &'a Place,
+    epoch: &'a Epoch,
+    may_go: impl Fn(&SegmentName) -> bool + Clone + Send + 'a,
+) -> Result<(BoxStream<'a, Result<Item, JobError>>, u64), JobError> {
+    let failed = |source| listing_failed(epoch, source);
+    let (folders, foreign) = place.cameras(&*job.store, epoch).await.map_err(failed)?;
+    let store = Arc::clone(&job.store);
+    let of_camera = move |folder: Path| {
+        let (mut over, may_go) = (false, may_go.clone());
+        place.objects_in(&*store, epoch, &folder).try_take_while(move |found| {
+            let goes_on = !over;
+            if let Found::Segment(s) = found {
+                over = !may_go(&s.name);
+            }
+            futures::future::ready(Ok(goes_on))
+        })
+    };
+    let listing = stream::iter(folders).map(of_camera).flatten_unordered(CONCURRENCY);
+    Ok((
+        listing
+            .map_ok(|found| (found, Vec::new()))
+            .map_err(move |source| listing_failed(epoch, source))
+            .boxed(),
+        foreign,
+    ))
+}
+
+type Batch = Vec<(Going, Judged)>;
 
 /// Right before a batch is deleted: the policy may have been made longer since, and a hold may have come.
 async fn still_due<P: PolicySource>(
@@ -124,11 +162,12 @@ async fn still_due<P: PolicySource>(
     planned: &Checked,
     begun: &Holds,
     batch: Batch,
-) -> Result<(Vec<Stored>, Batch), JobError> {
+) -> Result<(Vec<Going>, Batch), JobError> {
     let fresh = holds::fresh(job, begun).await?;
     let (now, keep_for) = ((job.now)(), fresh.policy.terms.keep_for);
     let (mut goes, mut kept) = (Vec::with_capacity(batch.len()), Vec::new());
-    for (object, judged) in batch {
+    for (going, judged) in batch {
+        let object = &going.object;
         let again = judge(
             &object.name,
             (object.last_modified, object.size),
@@ -138,9 +177,9 @@ async fn still_due<P: PolicySource>(
             now,
         );
         match (judged, again) {
-            (_, Judged::Due) => goes.push(object),
-            (Judged::OverLimit, Judged::Kept) if fresh.policy.most == planned.most => goes.push(object),
-            (_, again) => kept.push((object, again)),
+            (_, Judged::Due) => goes.push(going),
+            (Judged::OverLimit, Judged::Kept) if fresh.policy.most == planned.most => goes.push(going),
+            (_, again) => kept.push((going, again)),
         }
     }
     Ok((goes, kept))
@@ -210,7 +249,8 @@ fn listing_failed(epoch: &Epoch, source: object_store::Error) -> JobError {
 }
 
 /// Deletes a batch. An object that is gone already counts as deleted: that is how S3 answers.
-async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Stored>) -> Vec<Deleted> {
+async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Going>) -> Vec<Deleted> {
+    let batch: Vec<Stored> = batch.into_iter().map(|going| going.object).collect();
     let paths: Vec<_> = batch.iter().map(|object| Ok(object.path.clone())).collect();
     let results: Vec<_> = store.delete_stream(stream::iter(paths).boxed()).collect().await;
     let mut results = results.into_iter();
@@ -228,4 +268,29 @@ async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Stored>) -> Vec<Deleted>
         deleted.push(Deleted { object, failure });
     }
     deleted
+}
+
+/// Deletes all versions of a batch.
+async fn delete_versions(versions: &Versions, batch: Vec<Going>) -> Vec<Deleted> {
+    let pairs: Vec<_> = batch
+        .iter()
+        .flat_map(|going| {
+            going.versions.iter().map(|version| (going.object.path.to_string(), version.clone()))
+        })
+        .collect();
+    let mut failures = BTreeMap::new();
+    for part in pairs.chunks(BATCH) {
+        match versions.delete(part).await {
+            Ok(stay) => failures.extend(stay),
+            Err(error) => failures.extend(part.iter().map(|(key, _)| (key.clone(), error.to_string()))),
+        }
+    }
+    let deleted = batch.into_iter().map(|Going { object, .. }| {
+        let failure = failures.remove(object.path.as_ref());
+        if let Some(failure) = &failure {
+            tracing::warn!(object = %object.path, failure, "cannot delete all versions of what is due");
+        }
+        Deleted { object, failure }
+    });
+    deleted.collect()
 }

@@ -10,3 +10,4 @@ mod keys;
 mod objects;
 mod refusals;
 mod support;
+mod versions;

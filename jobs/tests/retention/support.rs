@@ -284,6 +284,7 @@ pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<K
     };
     Job {
         log_store: Some(s3.bucket(LOG_BUCKET)),
+        versions: None,
         store_clock: StoreClock::new(&config.store).unwrap(),
         config,
         store,

@@ -127,7 +127,7 @@ async fn a_hold_is_logged_delays_its_epochs_keys_until_they_are_copied_and_ends(
     names.add(&name, 6);
     let report = HoldReport { looked_at: Some(Timestamp::now()), epochs: [(of, names.sum(1))].into() };
     let file =
-        cluster.put(&format!("{STORED}/{}/reports/holds/{hold_id}/{policy_id}.json", name.tenant), of.end());
+        cluster.put(&format!("{STORED}/{}/holds/{hold_id}/{policy_id}.json", name.tenant), of.end());
     std::fs::write(file, serde_json::to_vec(&report).unwrap()).unwrap();
     let told = until("the hold to be in force", async || {
         let seen = hold(&cluster, "matter-7")?;

@@ -171,7 +171,7 @@ pub async fn gather(
             Ok(found) => found,
             Err(_) => (Err("it did not answer in time".to_owned()), None),
         };
-    observed.used.uncopied = newest.as_ref().map(|found| uncopied(found)).unwrap_or_default();
+    observed.used.uncopied = newest.as_ref().map(uncopied).unwrap_or_default();
     let terms = terms(policy);
     observed.left = newest.as_ref().ok().filter(|_| terms.retired).map(|found| left(found, terms));
     observed.newest =
