@@ -115,7 +115,7 @@ pub struct RetentionPolicyStatus {
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub destroy_intents: Vec<DestroyIntent>,
-    /// Ready, RunSucceeded, OnTime, KeyDestroyed.
+    /// Ready, RunSucceeded, OnTime, KeyDestroyed; NoOrphans on one of a tenant's policies.
     #[serde(default)]
     #[schemars(schema_with = "crate::common::conditions")]
     pub conditions: Vec<Condition>,

@@ -26,6 +26,8 @@ pub(super) const RETENTION: &[&[Reason]] = &[
         RunSucceeded False HoldNotCopied "What a hold needs could not be copied, so the keys of its segments stay." "Read the message; the next run tries again.";
         RunSucceeded False Misconfigured "The job was started with settings that it does not take." "Read the message: the operator and the job may be of different versions.";
         RunSucceeded False OutOfTime "The run came to its time limit; the next one goes on." "Run it more often (spec.schedule) if this lasts.";
+        NoOrphans True NoOrphans "All footage and keys of the tenant are some RetentionPolicy's." "";
+        NoOrphans False OrphanedFootage "Footage or keys are left of RetentionPolicies that are gone, as after somebody removed a finalizer; for how long to keep it is not known." "As an administrator create a RetentionPolicy for each id in the message, with the id in the annotation camerafleet.io/id and its old keepFor, and delete it again.";
         OnTime True OnSchedule "A run did all that was due within the last two periods of spec.schedule." "";
         OnTime False RunsMissed "For two periods of spec.schedule no run did all that was due: footage outlives its date." "See RunSucceeded, and the policy's CronJob and its Jobs: kubectl get cronjobs,jobs.";
         OnTime Unknown ScheduleUnknown "When the job runs cannot be told from spec.schedule." "See Ready; correct spec.schedule.";

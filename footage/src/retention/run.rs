@@ -91,6 +91,9 @@ pub struct RunSummary {
     pub deleted_bytes: u64,
     /// Keys destroyed.
     pub destroyed_keys: u64,
+    /// Everything that may be due was looked at: without this, what follows is not known.
+    #[serde(default)]
+    pub looked: bool,
     /// Objects past their date that could not be deleted.
     pub overdue_objects: u64,
     /// Their bytes.
@@ -123,6 +126,7 @@ impl RunSummary {
             deleted_objects: 0,
             deleted_bytes: 0,
             destroyed_keys: 0,
+            looked: false,
             overdue_objects: 0,
             overdue_bytes: 0,
             held_bytes: 0,

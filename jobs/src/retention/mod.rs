@@ -137,7 +137,7 @@ async fn work<P: PolicySource>(
         Some(most) => sweep::excess(job, &place, epochs.iter(), most, &begun).await?,
         None => Excess::default(),
     };
-    let mut is_safe = false;
+    let (mut is_safe, mut looked) = (false, true);
     for epoch in &epochs {
         if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && excess.is_empty() {
             // The others are younger still. Only the oldest of them says what is stored.
@@ -152,6 +152,7 @@ async fn work<P: PolicySource>(
         }
         if started.elapsed() > job.time_limit {
             report.left_over();
+            looked = false;
             break;
         }
         if !is_safe {
@@ -167,9 +168,12 @@ async fn work<P: PolicySource>(
             if error.is_about_holds() {
                 return Err(error);
             }
+            // What it says of objects that stay is what it found of them.
+            looked &= matches!(error, JobError::NotDeleted { .. });
             report.failed(&error);
         }
     }
+    report.summary.looked = looked;
     if !policy.intents.is_empty() {
         if !is_safe {
             holds::none_is_lost(job, &begun, &mut session).await?;

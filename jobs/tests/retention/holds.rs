@@ -244,6 +244,7 @@ async fn holds_that_cannot_be_told_stop_all_deletion() {
     let untouched = async |case: &str, reason: &str| {
         let report = stage.run().await;
         assert_eq!(report.summary.reason, reason, "{case}: {report:?}");
+        assert!(!report.summary.looked, "{case}: what is overdue is not known");
         assert_eq!(stage.s3.keys("elm/t-1/footage"), [name.key(PREFIX)], "{case}");
         assert!(keys_left(&stage.root).await.contains(&epoch_key), "{case}");
     };

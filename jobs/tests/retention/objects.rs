@@ -52,6 +52,7 @@ async fn what_is_due_goes_and_the_rest_stays() {
     assert_eq!(s3.keys(PREFIX).into_iter().filter(|k| !k.contains("/reports/")).collect::<Vec<_>>(), kept);
     let summary = &report.summary;
     assert_eq!((summary.outcome, summary.reason.as_str()), (Outcome::Done, "Done"), "{report:?}");
+    assert!(summary.looked);
     assert_eq!((summary.deleted_objects, summary.deleted_bytes), (4, 24));
     assert_eq!((summary.foreign_objects, summary.overdue_objects), (5, 0));
     assert_eq!(summary.oldest_footage_time, Some(old.start()));

@@ -80,6 +80,12 @@ async fn a_hold_is_logged_delays_its_epochs_keys_until_they_are_copied_and_ends(
     })
     .await;
     assert_eq!(seen["status"]["effective"], false);
+    // The retention job may list holds, and nothing more of them.
+    for (verb, may) in [("list", true), ("get", false), ("delete", false), ("patch", false)] {
+        let job = ["--as", "system:serviceaccount:elm-street:retention", "-n", NAMESPACE];
+        let answer = cluster.try_kubectl(&[&["auth", "can-i", verb, "legalholds"], &job[..]].concat(), None);
+        assert_eq!(answer.is_ok(), may, "{verb}: {answer:?}");
+    }
     assert_eq!(seen["metadata"]["finalizers"], json!(["camerafleet.io/hold"]));
     let hold_id = id(&seen).unwrap();
     let hold_key = format!("hold-{hold_id}");
@@ -126,8 +132,7 @@ async fn a_hold_is_logged_delays_its_epochs_keys_until_they_are_copied_and_ends(
     let mut names = HeldNames::default();
     names.add(&name, 6);
     let report = HoldReport { looked_at: Some(Timestamp::now()), epochs: [(of, names.sum(1))].into() };
-    let file =
-        cluster.put(&format!("{STORED}/{}/holds/{hold_id}/{policy_id}.json", name.tenant), of.end());
+    let file = cluster.put(&format!("{STORED}/{}/holds/{hold_id}/{policy_id}.json", name.tenant), of.end());
     std::fs::write(file, serde_json::to_vec(&report).unwrap()).unwrap();
     let told = until("the hold to be in force", async || {
         let seen = hold(&cluster, "matter-7")?;

@@ -96,7 +96,7 @@ async fn read_log(cluster: &Cluster, tenant: &TenantId) -> (String, Vec<Entry>) 
 fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
     let started = Timestamp::now();
     let mut summary = RunSummary::started(started);
-    (summary.deleted_objects, summary.destroyed_keys) = (3, 1);
+    (summary.deleted_objects, summary.destroyed_keys, summary.looked) = (3, 1, true);
     let template = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
     assert_eq!(template["metadata"]["labels"]["camerafleet.io/retention-policy"], id);
     let mut labels = template["metadata"]["labels"].clone();

@@ -31,6 +31,8 @@ async fn what_the_log_says_was_destroyed_is_destroyed_again_after_a_restore() {
     cluster.kubectl(&["-n", NAMESPACE, "delete", "legalhold", "matter-7", "--timeout=100s"]);
     until("its key to be allowed", async || deletable(&cluster, &gone).await.then_some(())).await;
     root.delete_key(MOUNT, &gone).await.unwrap();
+    // As the end of the job's pod does.
+    cluster.kubectl(&["-n", NAMESPACE, "annotate", "retentionpolicy", "short", "test=destroyed"]);
     until("its destruction to be logged", async || {
         let entries = read_log(&cluster, &tenant).await.1;
         entries.iter().any(|e| matches!(e, Entry::KeyDestroyed(e) if e.key == gone)).then_some(())

@@ -22,7 +22,7 @@ use kube::{Api, ResourceExt};
 
 use super::{
     intents,
-    look::{Left, left, look, uncopied},
+    look::{Left, left, look, orphaned, uncopied},
     plan::{OtherKeys, is_other, terms},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
@@ -74,6 +74,8 @@ pub struct Observed {
     pub standing: Vec<DestroyIntent>,
     /// Of the oldest epochs whose keys may be due: their newest segments.
     pub newest: Listed<BTreeMap<Epoch, Option<Timestamp>>>,
+    /// The ids of policies that are gone and have footage or keys; looked for by one of the tenant's policies.
+    pub orphaned: Option<BTreeSet<String>>,
     /// What is left of a deleted policy, as far as its oldest keys reach.
     pub left: Option<Left>,
     /// Whether segments are left; looked at only where that decides something.
@@ -132,13 +134,13 @@ pub async fn gather(
     let standing = intents::standing(policy);
     let others = Api::<RetentionPolicy>::namespaced(context.client.clone(), &namespace);
     let others = kube_api::list(&others, "").await?;
-    let ids = others.iter().filter_map(identity::of);
+    let ids: BTreeSet<&str> = others.iter().filter_map(identity::of).collect();
     // Read now: a key that a hold needs must not go because a watch is behind.
     let holds = kube_api::list(&Api::<LegalHold>::namespaced(context.client.clone(), &namespace), "").await?;
     let holds = Holds::of(&holds, now);
     let is_ours = |name: &&String| parse_camera_key_name(name).is_ok() || parse_hold_key_name(name).is_ok();
     let mut other_keys = OtherKeys {
-        ours: ids.min() == Some(policy_id.as_str()),
+        ours: ids.first() == Some(&policy_id.as_str()),
         all: names.iter().flatten().filter(is_ours).cloned().collect(),
         orphans: BTreeMap::new(),
         ended: BTreeSet::new(),
@@ -147,6 +149,13 @@ pub async fn gather(
         other_keys.orphans = orphans(&other_keys.all, &recorded, &holds, &namespace, context).await?;
         other_keys.ended = ended(&other_keys.all, &holds, &tenant, context).await;
     }
+    let orphaned = match (&store, &names) {
+        (Ok(store), Ok(names)) if other_keys.ours => {
+            let looking = orphaned(store, &tenant_id, names, &ids);
+            tokio::time::timeout(LISTING_TIMEOUT, looking).await.ok().and_then(Result::ok)
+        }
+        _ => None,
+    };
     let keys = names.map(|names| epochs(names, &policy_id));
     let mut observed = Observed {
         last: others.len() <= 1,
@@ -155,6 +164,7 @@ pub async fn gather(
         used,
         standing,
         newest: Ok(BTreeMap::new()),
+        orphaned,
         left: None,
         segments_left: None,
         run: last_run(&namespace, &policy_id, context),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use camerafleet_crds::RetentionPolicy;
 use camerafleet_footage::{
     hold::{HeldEpoch, HoldReport},
-    ids::HoldId,
-    layout::Epoch,
+    ids::{HoldId, PolicyId, TenantId},
+    layout::{Epoch, footage_prefix, parse_epoch_key_name},
     retention::{
         Terms, due_at, key_due_at,
         listing::{self, Place},
@@ -14,6 +14,7 @@ use camerafleet_footage::{
 };
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
+use object_store::{ObjectStore as _, path::Path};
 
 use super::{
     gather::{Listed, Observed},
@@ -125,4 +126,20 @@ async fn segments_left(place: &Place, store: &TenantStore) -> object_store::Resu
         }
     }
     Ok(false)
+}
+
+/// The policies that have keys or footage and are there no more.
+pub(super) async fn orphaned(
+    store: &TenantStore,
+    tenant: &TenantId,
+    keys: &[String],
+    there: &BTreeSet<&str>,
+) -> object_store::Result<BTreeSet<String>> {
+    let folder = footage_prefix(&store.config.prefix, tenant);
+    let folder = Path::parse(folder).map_err(|source| object_store::Error::InvalidPath { source })?;
+    let folders = store.client.list_with_delimiter(Some(&folder)).await?.common_prefixes;
+    let with_footage = folders.iter().filter_map(|folder| PolicyId::parse(folder.filename()?).ok());
+    let with_keys = keys.iter().filter_map(|name| parse_epoch_key_name(name).ok()).map(|(policy, _)| policy);
+    let all = with_footage.chain(with_keys).map(|policy| policy.to_string());
+    Ok(all.filter(|policy| !there.contains(policy.as_str())).collect())
 }

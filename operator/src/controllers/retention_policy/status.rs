@@ -1,5 +1,7 @@
 //! What a RetentionPolicy says of itself.
 
+use std::collections::BTreeSet;
+
 use camerafleet_crds::{DestroyIntent, RetentionPolicy, RetentionPolicyStatus, RetentionRun};
 use camerafleet_footage::retention::{Outcome, due_at};
 use jiff::Timestamp;
@@ -41,7 +43,7 @@ pub fn status(
             status.last_success_time = Some(Time(summary.finished_at));
         }
         // What a run did not look at, it does not know.
-        if summary.outcome != Outcome::Refused {
+        if summary.looked {
             status.overdue_objects = Some(summary.overdue_objects);
             status.overdue_bytes = Some(summary.overdue_bytes);
             status.held_bytes = Some(summary.held_bytes);
@@ -65,6 +67,9 @@ pub fn status(
     let schedule = Schedule::parse(&policy.spec.schedule);
     status.next_run_time = schedule.as_ref().and_then(|schedule| schedule.next(now)).map(Time);
     verdicts.push(("OnTime", on_time(policy, &status, schedule.as_ref(), now)));
+    if let Some(orphaned) = &observed.orphaned {
+        verdicts.push(("NoOrphans", no_orphans(orphaned)));
+    }
     verdicts.push(("KeyDestroyed", key_verdict(observed, &status, &plan.shredding, applied)));
     let kept = conditions::get(&status.conditions, "RunSucceeded").cloned();
     let mut conditions = conditions::merge(&status.conditions, policy.metadata.generation, &verdicts, now);
@@ -215,6 +220,22 @@ fn run_verdict(run: &Run) -> Verdict {
     ];
     let reason = REASONS.into_iter().find(|reason| *reason == summary.reason).unwrap_or("RunFailed");
     Verdict::no(reason, summary.message.clone())
+}
+
+/// What is left of policies that are gone without having waited for it. For how long it was to be kept is not known any
+/// more, so it is never deleted by a guess; and it keeps its cameras' keys.
+fn no_orphans(orphaned: &BTreeSet<String>) -> Verdict {
+    if orphaned.is_empty() {
+        return Verdict::yes("NoOrphans", "All footage and keys of this tenant are some RetentionPolicy's.");
+    }
+    let ids: Vec<&str> = orphaned.iter().take(5).map(String::as_str).collect();
+    Verdict::no(
+        "OrphanedFootage",
+        format!(
+            "Footage or keys are left of RetentionPolicies that are gone, as after somebody removed a finalizer: {}. Nobody knows any more for how long it was to be kept, so it stays. As an administrator create a RetentionPolicy for each, with its id in the annotation camerafleet.io/id and its old keepFor, and delete it again: it goes with the last of its footage.",
+            ids.join(", ")
+        ),
+    )
 }
 
 /// Counted from the policy's own beginning, where no run has succeeded yet.

@@ -146,6 +146,7 @@ fn observed(keys: BTreeMap<Epoch, String>, recorded: &[DestroyIntent]) -> Observ
         holds: Holds::default(),
         last: false,
         standing: recorded.to_vec(),
+        orphaned: None,
         left: None,
         segments_left: None,
         run: None,

@@ -11,7 +11,7 @@ fn told(status: &camerafleet_crds::RetentionPolicyStatus, type_: &str) -> (Strin
 
 fn run(second: i64) -> Run {
     let mut summary = RunSummary::started(at(second));
-    (summary.deleted_objects, summary.destroyed_keys) = (3, 1);
+    (summary.deleted_objects, summary.destroyed_keys, summary.looked) = (3, 1, true);
     summary.oldest_footage_time = Some(at(second - 100));
     Run { finished_at: at(second + 1), summary: Some(summary), pod: "p".into() }
 }
@@ -84,7 +84,7 @@ fn what_does_not_work_is_told() {
     seen.store = Err(Verdict::no("StoreUnavailable", "x"));
     let mut refused = run(1);
     let summary = refused.summary.as_mut().unwrap();
-    (summary.outcome, summary.reason) = (Outcome::Refused, "ClocksDisagree".into());
+    (summary.outcome, summary.reason, summary.looked) = (Outcome::Refused, "ClocksDisagree".into(), false);
     seen.run = Some(refused);
     let plan = planned(&policy, &seen, 0);
     let status = status::status(&policy, &seen, &plan, &Applied::default(), at(0));
@@ -165,4 +165,44 @@ fn a_deleted_policy_says_how_much_keeps_it_and_until_when() {
     );
     seen.left = Some(Left { objects: 0, bytes: 0, until: None });
     assert!(message(&seen).contains("Nothing of it is left"));
+}
+
+#[test]
+fn what_is_left_of_policies_that_are_gone_is_told_with_their_ids() {
+    let policy = policy();
+    let mut seen = observed(keys([]), &[]);
+    let status = |seen: &Observed| {
+        let plan = planned(&policy, seen, 0);
+        status::status(&policy, seen, &plan, &Applied::default(), at(0))
+    };
+    assert!(crate::conditions::get(&status(&seen).conditions, "NoOrphans").is_none(), "another policy looks");
+    seen.orphaned = Some(BTreeSet::new());
+    assert_eq!(told(&status(&seen), "NoOrphans").0, "True");
+    seen.orphaned = Some(["p-9".to_owned()].into());
+    let orphaned = status(&seen);
+    assert_eq!(told(&orphaned, "NoOrphans"), ("False".into(), "OrphanedFootage".into()));
+    let message = &crate::conditions::get(&orphaned.conditions, "NoOrphans").unwrap().message;
+    assert!(message.contains("p-9"), "{message}");
+}
+
+#[test]
+fn what_a_run_did_not_look_at_stays_as_it_was_known() {
+    let mut policy = policy();
+    let mut seen = observed(keys([]), &[]);
+    let status = |policy: &RetentionPolicy, seen: &Observed| {
+        let plan = planned(policy, seen, 500);
+        status::status(policy, seen, &plan, &Applied::default(), at(500))
+    };
+    let mut found = run(100);
+    found.summary.as_mut().unwrap().overdue_objects = 7;
+    seen.run = Some(found);
+    policy.status = Some(status(&policy, &seen));
+    let mut stopped = run(200);
+    let summary = stopped.summary.as_mut().unwrap();
+    (summary.looked, summary.outcome, summary.reason) =
+        (false, Outcome::Incomplete, "HoldsUnreadable".into());
+    seen.run = Some(stopped);
+    let after = status(&policy, &seen);
+    assert_eq!((after.overdue_objects, after.oldest_footage_time.clone()), (Some(7), Some(Time(at(0)))));
+    assert_eq!(told(&after, "RunSucceeded").1, "HoldsUnreadable");
 }
