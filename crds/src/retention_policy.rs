@@ -85,6 +85,9 @@ pub struct RetentionPolicyStatus {
     /// The last run of the retention job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RetentionRun>,
+    /// The end of the last run that did all that was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success_time: Option<Time>,
     /// When it runs next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_time: Option<Time>,
@@ -112,7 +115,7 @@ pub struct RetentionPolicyStatus {
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub destroy_intents: Vec<DestroyIntent>,
-    /// Ready, RunSucceeded, KeyDestroyed.
+    /// Ready, RunSucceeded, OnTime, KeyDestroyed; NoOrphans on one of a tenant's policies.
     #[serde(default)]
     #[schemars(schema_with = "crate::common::conditions")]
     pub conditions: Vec<Condition>,

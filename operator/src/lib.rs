@@ -20,5 +20,6 @@ pub mod pods;
 pub mod run;
 pub mod store;
 pub mod vault;
+pub mod vault_restored;
 pub mod vault_setup;
 pub mod watch;

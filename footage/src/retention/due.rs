@@ -35,6 +35,11 @@ pub fn is_due(name: &SegmentName, last_modified: Timestamp, keep_for: Span, now:
     due_at(counts_from(name, last_modified), keep_for) <= now
 }
 
+/// Whether a segment can be due by when it starts: of those that start later, none can. Only saves listing them.
+pub fn may_be_due(name: &SegmentName, keep_for: Span, now: Timestamp) -> bool {
+    Timestamp::from_millisecond(name.start_ms).is_ok_and(|start| due_at(start, keep_for) <= now)
+}
+
 /// Whether an epoch can hold a segment that is due: the store takes none before the epoch begins. Only saves
 /// listing the others.
 pub fn may_hold_due(epoch: &Epoch, keep_for: Span, now: Timestamp) -> bool {

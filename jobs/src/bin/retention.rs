@@ -12,7 +12,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use jobs::retention::{
     Job, JobError, Keys, KubePolicy, StoreClock, exit_code, read_config, read_log_store, read_store,
-    report_termination, run,
+    read_versions, report_termination, run,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -91,6 +91,7 @@ async fn prepare(args: &Args) -> Result<Job<KubePolicy>, JobError> {
     let config = read_config(&args.config)?;
     let store = read_store(&config.store, &args.store_dir)?;
     let log_store = config.log.as_ref().map(|log| read_log_store(&log.store, &args.store_dir)).transpose()?;
+    let versions = Some(read_versions(&config.store, &args.store_dir)?);
     let store_clock = StoreClock::new(&config.store)?;
     let client = kube::Client::try_default()
         .await
@@ -100,6 +101,7 @@ async fn prepare(args: &Args) -> Result<Job<KubePolicy>, JobError> {
         store,
         log_store,
         store_clock,
+        versions,
         policy: KubePolicy::new(client, args.namespace.clone(), args.policy.clone()),
         keys: Keys::Login { token_file: args.vault_token_file.clone() },
         now: Timestamp::now,

@@ -1,24 +1,36 @@
-//! The tenant's log, in which the operator must have said that it will have a key destroyed before this job does.
+//! The tenant's log, in which the operator must have said that it will have a key destroyed before this job does, and
+//! which knows of holds that the cluster may have lost.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, pin::pin, sync::Arc};
 
 use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
-    log::{Entry, LOG_KEY, LogError, LogKey, Reader, Snapshot},
+    ids::HoldId,
+    log::{Entry, LOG_KEY, Leaf, LogError, LogKey, Reader, Snapshot, entry::kind_name},
     vault::Vault,
 };
+use futures::StreamExt as _;
+use jiff::Timestamp;
 use object_store::ObjectStore;
 
 use super::{Job, JobError};
 
 /// The log as it was when this was made: the intents of a run are older.
-pub(super) struct Intents {
+pub(super) struct Log {
     snapshot: Snapshot,
     key: LogKey,
+    holds: BTreeMap<HoldId, Logged>,
 }
 
-impl Intents {
-    /// Reads the published checkpoint and verifies it under the key that Vault has.
+/// What the log says of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Logged {
+    expires_at: Timestamp,
+    closed: bool,
+}
+
+impl Log {
+    /// Reads the published checkpoint, verifies it under the key that Vault has, and reads what it says of holds.
     pub async fn read<P>(job: &Job<P>, vault: &Vault) -> Result<Self, JobError> {
         let (Some(access), Some(store)) = (&job.config.log, &job.log_store) else {
             return Err(JobError::NoLog);
@@ -29,7 +41,8 @@ impl Intents {
             let store: Arc<dyn ObjectStore> = Arc::clone(store);
             let reader = Reader::new(store, &access.store.prefix, &job.config.tenant, key.clone());
             let snapshot = reader.at(&reader.checkpoint().await?);
-            Ok(Self { snapshot, key })
+            let holds = holds(&snapshot).await?;
+            Ok(Self { snapshot, key, holds })
         };
         read.await.map_err(unproven)
     }
@@ -44,6 +57,44 @@ impl Intents {
             _ => Err(JobError::NotIntended),
         }
     }
+
+    /// The holds that are open by the log.
+    pub fn open_holds(&self, now: Timestamp) -> impl Iterator<Item = &HoldId> {
+        self.holds.iter().filter(move |(_, hold)| !hold.closed && now < hold.expires_at).map(|(id, _)| id)
+    }
+
+    /// Whether the log knows a hold, and that it is over.
+    pub fn is_over(&self, hold: &HoldId, now: Timestamp) -> bool {
+        self.holds.get(hold).is_some_and(|hold| hold.closed || hold.expires_at <= now)
+    }
+}
+
+/// Only leaves are read whole, 256 in a request; payloads only of what is about holds. One that is unreadable stops the
+/// run: it may say that footage is held.
+async fn holds(snapshot: &Snapshot) -> Result<BTreeMap<HoldId, Logged>, LogError> {
+    let mut holds = BTreeMap::new();
+    let mut leaves = pin!(snapshot.leaves(0));
+    while let Some(leaf) = leaves.next().await {
+        let (index, bytes) = leaf?;
+        let leaf = Leaf::decode(&bytes).ok_or(LogError::Newer(index))?;
+        if !matches!(kind_name(leaf.kind), Some("HoldOpened" | "HoldRenewed" | "HoldClosed")) {
+            continue;
+        }
+        let entry = snapshot.entry(index).await?;
+        let (hold, change) = match &entry.record()?.entry {
+            Entry::HoldOpened(opened) => (&opened.hold, Some(opened.expires_at)),
+            Entry::HoldRenewed(renewed) => (&renewed.hold, Some(renewed.expires_at)),
+            Entry::HoldClosed(closed) => (&closed.hold, None),
+            _ => return Err(LogError::Newer(index)),
+        };
+        let id = HoldId::parse(hold.as_str()).map_err(|_| LogError::Newer(index))?;
+        let known = holds.entry(id).or_insert(Logged { expires_at: Timestamp::MIN, closed: false });
+        match change {
+            Some(expires_at) => known.expires_at = known.expires_at.max(expires_at),
+            None => known.closed = true,
+        }
+    }
+    Ok(holds)
 }
 
 fn unproven(error: LogError) -> JobError {

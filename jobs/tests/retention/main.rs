@@ -4,8 +4,10 @@
 
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
+mod holds;
 mod intents;
 mod keys;
 mod objects;
 mod refusals;
 mod support;
+mod versions;

@@ -2,9 +2,12 @@
 //! recorded there is not allowed in Vault.
 
 use camerafleet_crds::{DestroyIntent, RetentionPolicy, Tenant};
-use camerafleet_footage::log::{
-    Entry, NewEntry,
-    entry::{self, DestroyCause, KeyDestroyed},
+use camerafleet_footage::{
+    layout::parse_hold_key_name,
+    log::{
+        Entry, NewEntry,
+        entry::{self, DestroyCause, KeyDestroyed},
+    },
 };
 use kube::{
     Api, Resource, ResourceExt,
@@ -62,7 +65,10 @@ fn entry(policy: &RetentionPolicy, intent: &DestroyIntent) -> NewEntry {
     let generation = policy.metadata.generation.unwrap_or_default();
     let logged = entry::DestroyIntent {
         key: intent.key.clone(),
-        cause: DestroyCause::PastKeepFor,
+        cause: match parse_hold_key_name(&intent.key) {
+            Ok(_) => DestroyCause::NoLongerNeeded,
+            Err(_) => DestroyCause::PastKeepFor,
+        },
         policy: Some(uid.clone()),
         epoch_end: intent.epoch_end.as_ref().map(|end| end.0),
     };

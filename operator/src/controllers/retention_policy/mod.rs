@@ -8,8 +8,11 @@
 mod apply;
 mod gather;
 mod intents;
+mod look;
+mod measure;
 mod plan;
 mod resources;
+mod schedule;
 mod status;
 mod store;
 
@@ -18,7 +21,9 @@ use std::{sync::Arc, time::Duration};
 use camerafleet_crds::RetentionPolicy;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
+pub use gather::tenant_of;
 pub use resources::POLICY_LABEL;
+pub use store::{TenantStore, read as read_store};
 
 use crate::{context::Context, error::Error, finalizer, identity, kube_api};
 use apply::Done;
@@ -48,6 +53,7 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         }
         return Ok(Action::await_change());
     }
+    measure::measure(&context.index.retention_policies.state(), &context.metrics);
     let now = context.now();
     let Some(observed) = gather::gather(&policy, &context, now).await? else {
         // After a restart the tenants are still to come, and nobody shall be told that there are none.

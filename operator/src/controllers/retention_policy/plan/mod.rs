@@ -1,6 +1,6 @@
 //! What is to be done for a policy: a pure function of what was seen.
 
-mod cameras;
+mod others;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use camerafleet_crds::RetentionPolicy;
 use camerafleet_footage::retention::{Terms, due_at};
 use jiff::Timestamp;
 
-pub use cameras::{CameraKeys, is_cameras};
+pub use others::{OtherKeys, is_other};
 pub use shred::{Shredding, shredding};
 
 use super::{
@@ -55,10 +55,10 @@ pub fn plan(
     let shredding = match &observed.keys {
         Ok(keys) => {
             let newest = observed.newest.as_ref().ok();
-            let (cameras, epochs): (Vec<_>, Vec<_>) = observed.standing.iter().cloned().partition(is_cameras);
+            let (others, epochs): (Vec<_>, Vec<_>) = observed.standing.iter().cloned().partition(is_other);
             let used = &observed.used;
             let mut plan = shredding(&observed.policy_id, terms, &epochs, keys, newest, used, now);
-            observed.cameras.shred(&cameras, used, now, &mut plan);
+            observed.others.shred(&others, used, now, &mut plan);
             plan
         }
         Err(_) => Shredding::unknown(&observed.standing),
@@ -78,7 +78,7 @@ pub fn plan(
     // The last policy of a tenant that goes: without its job nobody could destroy the cameras' keys.
     let last = observed.last && observed.tenant.metadata.deletion_timestamp.is_some();
     let forget_cameras = empty && last;
-    let release = empty && (!last || observed.cameras.all.is_empty());
+    let release = empty && (!last || observed.others.all.is_empty());
     let look_again = if works && !shredding.waits_for_recorders && !forget_cameras {
         let until = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         // A little later: the moment itself is then past.

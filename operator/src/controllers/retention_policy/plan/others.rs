@@ -1,10 +1,11 @@
-//! Which cameras' keys go: those of cameras that nobody declares, when nothing of them is left.
+//! Which keys go that are no epoch's: those of cameras that nobody declares, when nothing of them is left, and those of
+//! holds that are over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
-    layout::parse_camera_key_name,
+    layout::{parse_camera_key_name, parse_hold_key_name},
     retention::{EpochUse, due_at},
 };
 use jiff::Timestamp;
@@ -12,27 +13,33 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{super::intents::MAX_INTENTS, Shredding};
 
-/// The cameras' keys of the policy's tenant.
+/// The cameras' and holds' keys of the policy's tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CameraKeys {
+pub struct OtherKeys {
     /// All of them.
     pub all: BTreeSet<String>,
-    /// Those of cameras that are neither declared nor in a recorder's configuration, as far as they were looked at, and
+    /// Those of cameras that are neither declared, nor in a recorder's configuration, nor held, as far as they were looked at, and
     /// whether footage of theirs is left; none where the store did not say.
     pub orphans: BTreeMap<String, Option<bool>>,
+    /// Those of holds that are over, by the log, too.
+    pub ended: BTreeSet<String>,
     /// Whether this policy's job sees to them: one of the tenant's does.
     pub ours: bool,
 }
 
-/// Whether an intent is about a camera's key.
-pub fn is_cameras(intent: &DestroyIntent) -> bool {
-    parse_camera_key_name(&intent.key).is_ok()
+/// Whether an intent is about a camera's or a hold's key.
+pub fn is_other(intent: &DestroyIntent) -> bool {
+    parse_camera_key_name(&intent.key).is_ok() || parse_hold_key_name(&intent.key).is_ok()
 }
 
-impl CameraKeys {
-    /// Adds what is to be done with them. `recorded` is about cameras' keys only.
+impl OtherKeys {
+    /// Adds what is to be done with them. `recorded` is about these only.
     pub fn shred(&self, recorded: &[DestroyIntent], used: &EpochUse, now: Timestamp, plan: &mut Shredding) {
         for intent in recorded {
+            if parse_hold_key_name(&intent.key).is_ok() {
+                self.shred_holds(intent, plan);
+                continue;
+            }
             // What a recorder took before the camera was deleted is stored by now, or given up.
             let settled = due_at(intent.intended_at.0, used.max_age);
             match (self.all.contains(&intent.key), self.orphans.get(&intent.key)) {
@@ -53,9 +60,10 @@ impl CameraKeys {
         if !self.ours {
             return;
         }
-        for (key, left) in &self.orphans {
+        let empty = self.orphans.iter().filter(|(_, left)| **left == Some(false)).map(|(key, _)| key);
+        for key in empty.chain(&self.ended) {
             let known = recorded.iter().any(|intent| intent.key == *key);
-            if *left == Some(false) && !known && plan.standing.len() + plan.new.len() < MAX_INTENTS {
+            if !known && plan.standing.len() + plan.new.len() < MAX_INTENTS {
                 plan.new.push(DestroyIntent {
                     key: key.clone(),
                     epoch_end: None,
@@ -63,6 +71,22 @@ impl CameraKeys {
                     log_index: None,
                     allowed: false,
                 });
+            }
+        }
+    }
+}
+
+impl OtherKeys {
+    /// Nothing is added to what a hold that is over has copied, so its key waits for nobody.
+    fn shred_holds(&self, intent: &DestroyIntent, plan: &mut Shredding) {
+        match (self.all.contains(&intent.key), self.ended.contains(&intent.key)) {
+            (false, _) => plan.gone.push(intent.clone()),
+            (true, false) => plan.withdraw.push(intent.clone()),
+            (true, true) => {
+                if !intent.allowed {
+                    plan.allow.push(intent.key.clone());
+                }
+                plan.standing.push(intent.clone());
             }
         }
     }
@@ -89,7 +113,7 @@ mod tests {
         }
     }
 
-    fn decide(keys: &CameraKeys, recorded: &[DestroyIntent], recorders: usize, now: i64) -> Shredding {
+    fn decide(keys: &OtherKeys, recorded: &[DestroyIntent], recorders: usize, now: i64) -> Shredding {
         let used = EpochUse {
             listed: BTreeSet::new(),
             recorders: vec![
@@ -97,17 +121,18 @@ mod tests {
                 recorders
             ],
             max_age: Span::minutes(5),
+            uncopied: BTreeSet::new(),
         };
         let mut plan = Shredding::default();
         keys.shred(recorded, &used, at(now), &mut plan);
         plan
     }
 
-    fn orphans(left: &[(&str, Option<bool>)]) -> CameraKeys {
+    fn orphans(left: &[(&str, Option<bool>)]) -> OtherKeys {
         let orphans: BTreeMap<_, _> = left.iter().map(|(key, left)| ((*key).to_owned(), *left)).collect();
         let mut all: BTreeSet<_> = orphans.keys().cloned().collect();
         all.insert("camera-declared".to_owned());
-        CameraKeys { all, orphans, ours: true }
+        OtherKeys { all, orphans, ended: BTreeSet::new(), ours: true }
     }
 
     #[test]
@@ -138,8 +163,31 @@ mod tests {
 
     #[test]
     fn one_policy_sees_to_them_and_another_ends_what_it_began() {
-        let keys = CameraKeys { ours: false, ..orphans(&[("camera-a", Some(false))]) };
+        let keys = OtherKeys { ours: false, ..orphans(&[("camera-a", Some(false))]) };
         assert_eq!(decide(&keys, &[], 0, 9).new.len(), 0);
         assert_eq!(decide(&keys, &[intent("camera-a", false)], 0, 9).allow.len(), 1);
+    }
+
+    #[test]
+    fn a_holds_key_goes_when_it_is_over_by_the_log_and_is_kept_when_it_is_not() {
+        let ended = |over: bool| {
+            let key = "hold-h-1".to_owned();
+            let all = BTreeSet::from([key.clone()]);
+            OtherKeys {
+                ended: over.then_some(key).into_iter().collect(),
+                all,
+                ours: true,
+                ..OtherKeys::default()
+            }
+        };
+        assert_eq!(decide(&ended(true), &[], 1, 0).new, [intent("hold-h-1", false)]);
+        assert_eq!(decide(&ended(false), &[], 1, 0).new, []);
+        assert_eq!(decide(&ended(true), &[intent("hold-h-1", false)], 1, 0).allow, ["hold-h-1"]);
+        assert_eq!(
+            decide(&ended(false), &[intent("hold-h-1", true)], 1, 0).withdraw.len(),
+            1,
+            "it came back"
+        );
+        assert_eq!(decide(&OtherKeys::default(), &[intent("hold-h-1", true)], 1, 0).gone.len(), 1);
     }
 }
