@@ -11,6 +11,7 @@ pub mod events;
 mod finalizer;
 pub mod http;
 pub mod identity;
+mod keys;
 pub mod kube_api;
 pub mod lease;
 pub mod log;

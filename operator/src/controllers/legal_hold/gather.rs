@@ -12,7 +12,6 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::ResourceExt;
 use object_store::{ObjectStoreExt as _, path::Path};
 
-use super::KeyProblem;
 use crate::{
     config::CALL_TIMEOUT,
     context::Context,
@@ -22,6 +21,7 @@ use crate::{
     },
     error::Error,
     identity,
+    keys::KeyProblem,
     log::LogProblem,
     vault::Target,
     watch::in_namespace,

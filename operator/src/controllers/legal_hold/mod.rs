@@ -28,7 +28,14 @@ pub use gather::report;
 pub use order::reconcile as reconcile_order;
 pub use plan::closed_id;
 
-use crate::{context::Context, error::Error, events, finalizer, identity, kube_api, log::LogProblem};
+use crate::{
+    context::Context,
+    error::Error,
+    events, finalizer, identity,
+    keys::{KeyProblem, make_once},
+    kube_api,
+    log::{LogProblem, key_created_id},
+};
 use gather::Observed;
 use plan::Plan;
 
@@ -108,15 +115,11 @@ fn pause(plan: &Plan, settled: bool, now: jiff::Timestamp) -> Duration {
 /// The hold's key, made once: one that Vault has lost opens none of the copies, and is not made again under its name.
 async fn key(observed: &Observed, context: &Context) -> Result<(), KeyProblem> {
     let (tenant, name) = (&observed.tenant, hold_key_name(&observed.id));
-    let id = format!("key-created/{name}");
     let target = observed.vault.as_ref().map_err(|error| error.clone())?;
     let vault = context.vault.get(target).await?;
     let mount = context.vault.mount(&tenant.spec.namespace);
-    let pem = match context.logs.find(tenant, &id).await {
-        Some(_) => vault.public_key(&mount, &name).await,
-        None => vault.create_key(&mount, &name).await,
-    };
-    if matches!(pem, Err(VaultError::Denied { .. })) {
+    let pem = make_once(&vault, &mount, &name, tenant, context).await;
+    if matches!(pem, Err(KeyProblem::Vault(VaultError::Denied { .. }))) {
         context.vault.forget(target).await;
     }
     let public = PublicKey::from_pem(&name, &pem?).map_err(|_| VaultError::WrongKind {
@@ -124,18 +127,8 @@ async fn key(observed: &Observed, context: &Context) -> Result<(), KeyProblem> {
         expected: "an RSA-3072 key".to_owned(),
         found: "another".to_owned(),
     })?;
+    let id = key_created_id(&name);
     let entry = KeyCreated { key: name, fingerprint: hex(&public.fingerprint()) }.into();
     context.logs.append(tenant, &[NewEntry { id, at: context.now(), entry }], context).await?;
     Ok(())
-}
-
-/// Why a hold has no key yet.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyProblem {
-    /// Vault.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] LogProblem),
 }

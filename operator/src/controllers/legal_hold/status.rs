@@ -5,9 +5,10 @@ use camerafleet_footage::hold::{HeldEpoch, HoldReport};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{KeyProblem, gather::Observed, plan::Plan};
+use super::{gather::Observed, plan::Plan};
 use crate::{
     conditions::{self, Truth, Verdict},
+    keys::KeyProblem,
     log::LogProblem,
     vault,
 };

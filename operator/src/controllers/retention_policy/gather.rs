@@ -245,7 +245,10 @@ async fn ended(
     let mut ended = BTreeSet::new();
     for key in keys {
         let Ok(id) = parse_hold_key_name(key) else { continue };
-        if !holds.has(&id) && context.logs.find(tenant, &legal_hold::closed_id(&id)).await.is_some() {
+        // What the log does not say is not over.
+        if !holds.has(&id)
+            && context.logs.has(tenant, &legal_hold::closed_id(&id), context).await.unwrap_or(false)
+        {
             ended.insert(key.clone());
         }
     }
