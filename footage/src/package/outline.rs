@@ -58,10 +58,13 @@ impl CameraFootage {
 
     fn cut(&self, segment: &Segment, audio: bool) -> Cut {
         let name = &segment.name;
+        let begins_inside = segment.proven && name.start_ms >= self.window.from_ms;
+        // A name that claims less than there is must not let through what lies beyond.
+        let ends_inside = segment.proven && name.end_ms() <= self.window.to_ms;
         Cut {
             start_ms: name.start_ms,
-            from_ms: (name.start_ms < self.window.from_ms).then_some(self.window.from_ms),
-            to_ms: (name.end_ms() > self.window.to_ms).then_some(self.window.to_ms),
+            from_ms: (!begins_inside).then_some(self.window.from_ms),
+            to_ms: (!ends_inside).then_some(self.window.to_ms),
             audio,
         }
     }

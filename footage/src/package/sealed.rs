@@ -87,6 +87,9 @@ fn check(camera: &CameraFootage, audio: bool) -> Result<(), PackageError> {
     for segment in &camera.segments {
         let name = &segment.name;
         let not_whole = |what| Err(PackageError::NotWhole { key: segment.key.clone(), what });
+        if !segment.proven {
+            return not_whole("has nothing after it that vouches for its time");
+        }
         if name.start_ms < camera.window.from_ms || name.end_ms() > camera.window.to_ms {
             return not_whole("reaches beyond the window that was granted");
         }

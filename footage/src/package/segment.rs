@@ -29,8 +29,12 @@ pub struct Segment {
     pub name: SegmentName,
     /// Its stream's public key, as the log has it.
     pub stream_key: [u8; 32],
+    /// Whether its successor or the stream's close record vouches for the start and the duration in its name.
+    pub proven: bool,
     /// Whether its media continues its predecessor's.
     pub continues: bool,
+    /// SHA-256 of its header.
+    pub header_digest: [u8; 32],
     bytes: u64,
     header_bytes: u64,
     secrets: (Secret32, Secret32),
@@ -46,7 +50,7 @@ impl Segment {
     /// # Errors
     /// [`PackageError::Damaged`].
     pub fn new(
-        (key, name): (String, SegmentName),
+        (key, name, proven): (String, SegmentName, bool),
         (start, bytes): (&[u8], u64),
         stream_key: [u8; 32],
         secrets: (Secret32, Secret32),
@@ -55,11 +59,23 @@ impl Segment {
         let header = crate::seal::SealedHeader::parse(start).map_err(|e| PackageError::of_open(&key, e))?;
         header.identity.check_name(&name).map_err(|e| PackageError::of_open(&key, e))?;
         let (header_bytes, continues) = (header.byte_length() as u64, header.identity.gap.is_none());
+        let header_digest = header.digest();
         let (w, e) = secrets.clone();
         let mut media =
             open(Cursor::new(start), &expected, w, e).map_err(|error| PackageError::of_open(&key, error))?;
         let init = Init::read(&mut media).map_err(|error| PackageError::of(&key, error))?;
-        Ok(Self { key, name, stream_key, continues, bytes, header_bytes, secrets, init })
+        Ok(Self {
+            key,
+            name,
+            stream_key,
+            proven,
+            continues,
+            header_digest,
+            bytes,
+            header_bytes,
+            secrets,
+            init,
+        })
     }
 
     /// The tracks.

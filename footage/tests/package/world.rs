@@ -80,7 +80,7 @@ impl World {
         let key = name.key("elm");
         let file = &self.files[&key];
         let start = &file[..file.len().min(usize::try_from(Segment::START_BYTES).unwrap())];
-        Segment::new((key, name.clone()), (start, file.len() as u64), self.stream_key, secrets(file))
+        Segment::new((key, name.clone(), true), (start, file.len() as u64), self.stream_key, secrets(file))
     }
 
     /// All segments, of which these milliseconds since noon were granted.

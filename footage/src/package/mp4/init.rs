@@ -120,24 +120,22 @@ impl Init {
         let mut parts: Vec<Vec<u8>> = Vec::new();
         let mut tracks = self.tracks.iter();
         for child in inside(&self.moov)? {
-            match &child.kind {
-                b"trak" => {
-                    if tracks.next().is_some_and(|track| kept.contains(&track.id)) {
-                        parts.push(child.whole.to_vec());
+            // User data and the like may speak of what is left out.
+            let is_kept = match &child.kind {
+                b"mvhd" => true,
+                b"trak" => tracks.next().is_some_and(|track| kept.contains(&track.id)),
+                _ => false,
+            };
+            if is_kept {
+                parts.push(child.whole.to_vec());
+            } else if child.kind == *b"mvex" {
+                let mut trex = Vec::new();
+                for child in children(child.body)?.iter().filter(|child| child.kind == *b"trex") {
+                    if kept.contains(&decode::<Trex>(child)?.track_id) {
+                        trex.push(child.whole);
                     }
                 }
-                b"mvex" => {
-                    let mut trex = Vec::new();
-                    for child in children(child.body)?.iter().filter(|child| child.kind == *b"trex") {
-                        if kept.contains(&decode::<Trex>(child)?.track_id) {
-                            trex.push(child.whole);
-                        }
-                    }
-                    parts.push(container(b"mvex", &trex)?);
-                }
-                b"mvhd" => parts.push(child.whole.to_vec()),
-                // User data and the like may speak of what is left out.
-                _ => (),
+                parts.push(container(b"mvex", &trex)?);
             }
         }
         let moov = container(b"moov", &parts.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
