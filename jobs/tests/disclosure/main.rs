@@ -4,6 +4,7 @@
 
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
+mod cluster;
 mod delivery;
 mod faults;
 mod owners;
