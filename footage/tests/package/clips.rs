@@ -3,6 +3,7 @@
 use std::fs;
 
 use camerafleet_footage::digest::sha256;
+use camerafleet_footage::package::mp4::{Clip, Cut, remux};
 
 use crate::world::*;
 
@@ -152,4 +153,25 @@ fn segments_of_another_shape_are_another_clip() {
     let counted: Vec<u64> =
         clips.iter().map(|clip| frames(&recipient.path(clip["file"].as_str().unwrap()))).collect();
     assert_eq!(counted, [100, 200]);
+}
+
+/// Frames are 40 ms long, and key frames a second apart.
+#[test]
+fn every_window_gives_the_frames_from_its_first_key_frame_on_that_end_in_it() {
+    let world = World::new(&[Film::PLAIN]);
+    let media = &world.media[&world.names[0].key("elm")];
+    for from in (-100..4_100).step_by(97) {
+        for to in (from + 1..4_200).step_by(131) {
+            let cut =
+                Cut { start_ms: NOON, from_ms: Some(NOON + from), to_ms: Some(NOON + to), audio: false };
+            let mut clip = Clip::default();
+            remux(&mut &media[..], &cut, &mut clip, &mut std::io::sink()).unwrap();
+            let first = (from.max(0) + 999) / 1_000 * 25;
+            let end = (to / 40).min(100);
+            let expected = u64::try_from(end - first).unwrap_or(0);
+            assert_eq!(clip.frames(), expected, "{from} to {to}");
+            let shown = (expected > 0).then_some((NOON + first * 40, NOON + end * 40));
+            assert_eq!(clip.shown_ms(), shown, "{from} to {to}");
+        }
+    }
 }

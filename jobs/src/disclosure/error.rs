@@ -121,7 +121,8 @@ impl JobError {
     /// How a run ends that met it.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Api { .. } | Self::Store { .. } | Self::Vault(_) | Self::Package(_) => Ending::Failed,
+            Self::Api { .. } | Self::Store { .. } | Self::Vault(_) => Ending::Failed,
+            Self::Package(PackageError::Io(_) | PackageError::Manifest(_)) => Ending::Failed,
             Self::Log(error) if matches!(**error, LogError::Store { .. } | LogError::Timeout { .. }) => {
                 Ending::Failed
             }

@@ -68,6 +68,10 @@ pub(super) async fn find<O: Objects>(
                 .buffered(CONCURRENCY)
                 .try_collect::<Vec<Started>>()
                 .await?;
+            // A session lives for minutes, and a day of four cameras has sixty batches.
+            if keys.vault.expires_soon() {
+                keys.vault = job.keys.session(&job.config.vault).await?;
+            }
             let mut refused = Vec::new();
             open_batch(job, started, keys, &mut footage, &mut refused).await?;
             known.refused.append(&mut refused);

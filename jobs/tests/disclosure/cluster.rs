@@ -192,7 +192,7 @@ async fn the_accounts_read_and_write_what_they_need_and_nothing_else() {
         "metadata": {"namespace": NAMESPACE, "name": "r-1"},
         "spec": {
             "requester": {"user": "officer@example.com", "organisation": "Example", "callback": "+44"},
-            "caseNumber": "AB-123", "cameras": [{"name": "door-1", "id": "c-1"}],
+            "caseNumber": "AB-123", "cameras": [{"name": "door-1", "id": "3f0c2a52-7f3e-4a51-9d27-6a1f0a8e5b11"}],
             "window": {"from": "2026-11-20T12:00:00Z", "to": "2026-11-20T13:00:00Z"},
             "basis": "Consent", "recipient": recipient, "purposeDigest": format!("sha256:{}", "0".repeat(64)),
         },

@@ -1,6 +1,9 @@
 //! When nothing is opened, and why.
 
-use camerafleet_footage::{disclosure::job::Ending, log::LOG_KEY, log::entry};
+use camerafleet_footage::{
+    disclosure::job::{Ending, RunSummary},
+    log::{LOG_KEY, entry},
+};
 use serde_json::json;
 
 use crate::stage::*;
@@ -175,4 +178,20 @@ async fn a_policy_that_is_looser_than_the_log_has_it_helps_nobody() {
     // And when it is logged now, those at the time of recording count on.
     stage.log(vec![("policy-revision/sp-1/2", after(4_700), revision(&policy()))]).await;
     refuses(&stage, "one of one from now on", "NotAuthorized").await;
+}
+
+#[test]
+fn a_pod_without_its_files_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [&[][..], &["prepare"]] {
+        let log = folder.path().join("termination-log");
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_disclosure"));
+        program.args(command).arg("--config").arg(folder.path().join("none.json"));
+        let status =
+            program.arg("--termination-log").arg(&log).stdout(std::process::Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{command:?}");
+        let summary: RunSummary = serde_json::from_slice(&std::fs::read(&log).unwrap()).unwrap();
+        assert_eq!((summary.outcome, summary.reason.as_str()), (Ending::Refused, "Misconfigured"));
+        assert!(summary.message.contains("none.json"), "{}", summary.message);
+    }
 }
