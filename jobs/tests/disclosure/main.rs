@@ -8,5 +8,6 @@ mod cluster;
 mod delivery;
 mod faults;
 mod owners;
+mod recorder;
 mod refusals;
 mod stage;
