@@ -32,7 +32,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 pub use follow::run;
 pub use keys::key_created_id;
 pub use problem::LogProblem;
-pub use revision::policy_revision;
+pub use revision::{new_revision, policy_revision};
 pub use settings::{LogStore, Who, read as read_settings};
 
 use crate::{

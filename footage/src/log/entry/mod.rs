@@ -81,6 +81,8 @@ entries! {
     11 ChainHeads,
     12 StreamClosed,
     20 PolicyRevision,
+    21 PolicyRetired,
+    22 CameraPolicy,
     30 HoldOpened,
     31 HoldRenewed,
     32 HoldClosed,
@@ -91,6 +93,9 @@ entries! {
     44 Notice,
     45 ApprovalUsed,
     46 ApprovalWithdrawn,
+    47 ApprovalSubmitted,
+    48 OrderSubmitted,
+    49 RequestWithdrawn,
     60 PayloadErased,
 }
 

@@ -10,7 +10,7 @@ use super::{gather::Observed, plan::Wanted};
 use crate::{
     conditions::Verdict,
     context::Context,
-    log::{LogProblem, policy_revision},
+    log::{LogProblem, new_revision},
 };
 
 /// A log that does not answer holds up the rest of the recorders' configuration for so long at most.
@@ -30,16 +30,15 @@ pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, conte
     let told = observed.current.iter().flat_map(|current| current.cameras.values());
     let mut logged: BTreeSet<String> =
         told.filter_map(|camera| camera.sharing_policy_digest.clone()).collect();
-    let missing = wanted.revisions.iter().filter(|(digest, _)| !logged.contains(*digest));
-    let entries: Vec<_> =
-        missing.map(|(digest, spec)| policy_revision(digest, spec, context.now())).collect();
+    let missing = wanted.revisions.iter().filter(|revision| !logged.contains(&revision.digest));
+    let entries: Vec<_> = missing.map(|revision| new_revision(revision, context.now())).collect();
     if entries.is_empty() {
         return Revisions { logged, failure: None };
     }
     let append = tokio::time::timeout(LIMIT, context.logs.append(tenant, &entries, context));
     let failure = append.await.unwrap_or(Err(LogProblem::Timeout)).err();
     if failure.is_none() {
-        logged.extend(wanted.revisions.keys().cloned());
+        logged.extend(wanted.revisions.iter().map(|revision| revision.digest.clone()));
     }
     Revisions { logged, failure }
 }
