@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, pin::pin};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
-use object_store::{ObjectMeta, ObjectStore, path::Path};
+use object_store::{
+    ObjectMeta, ObjectStore,
+    list::{PaginatedListOptions, PaginatedListStore},
+    path::Path,
+};
 
 use super::counts_from;
 use crate::{
@@ -158,32 +162,49 @@ impl Place {
             .boxed()
     }
 
-    /// The start of an epoch's oldest segment, from the first of each camera: no more is listed than that.
+    /// The start of an epoch's oldest segment, from the first name of each camera: nothing else is listed, however much
+    /// lies there.
     ///
     /// # Errors
     /// What the store says.
     pub async fn oldest(
         &self,
         store: &dyn ObjectStore,
+        pages: &dyn PaginatedListStore,
         epoch: &Epoch,
     ) -> object_store::Result<Option<Timestamp>> {
         let cameras = self.cameras(store, epoch).await?.0;
-        let first = |folder: Path| async move {
-            // The first name that is a segment's: hours and starts are in order.
-            let mut found = self.below(store, epoch, folder.as_ref());
-            while let Some(object) = found.try_next().await? {
-                if let Found::Segment(segment) = object {
-                    return Ok(Timestamp::from_millisecond(segment.name.start_ms).ok());
-                }
-            }
-            Ok(None)
-        };
+        let first = |folder: Path| self.first(pages, epoch, folder);
         let firsts = futures::stream::iter(cameras).map(first).buffer_unordered(CONCURRENCY);
         firsts
             .try_fold(None, |oldest: Option<Timestamp>, one| async move {
                 Ok(oldest.into_iter().chain(one).min())
             })
             .await
+    }
+
+    /// The start of the first segment in a folder: hours and starts are in order.
+    async fn first(
+        &self,
+        pages: &dyn PaginatedListStore,
+        epoch: &Epoch,
+        folder: Path,
+    ) -> object_store::Result<Option<Timestamp>> {
+        let prefix = format!("{folder}/");
+        let mut options = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+        loop {
+            let page = pages.list_paginated(Some(&prefix), options).await?;
+            for object in page.result.objects {
+                if let Found::Segment(segment) = self.read(epoch, object) {
+                    return Ok(Timestamp::from_millisecond(segment.name.start_ms).ok());
+                }
+            }
+            // Behind something that is no recorder's, page by page.
+            options = match page.page_token {
+                Some(token) => PaginatedListOptions { page_token: Some(token), ..PaginatedListOptions::default() },
+                None => return Ok(None),
+            };
+        }
     }
 
     /// Looks through an epoch once: its newest segment, and what each hold has of it.

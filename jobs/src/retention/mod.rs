@@ -29,7 +29,7 @@ use camerafleet_footage::{
     vault::Vault,
 };
 use jiff::Timestamp;
-use object_store::ObjectStore;
+use object_store::{ObjectStore, list::PaginatedListStore};
 use tokio::time::Instant;
 
 pub use clock::StoreClock;
@@ -52,6 +52,8 @@ pub struct Job<P> {
     pub config: JobConfig,
     /// The tenant's bucket, with the retention role's credential.
     pub store: Arc<dyn ObjectStore>,
+    /// The same, where no more than the first name of a folder is wanted.
+    pub pages: Arc<dyn PaginatedListStore>,
     /// The bucket of the tenant's log, with a credential that only reads; none if the operator gave none.
     pub log_store: Option<Arc<dyn ObjectStore>>,
     /// Requests about versions; none where the bucket is known to keep none.
@@ -142,7 +144,7 @@ async fn work<P: PolicySource>(
         if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && excess.is_empty() {
             // The others are younger still. Only the oldest of them says what is stored.
             if report.summary.oldest_footage_time.is_none() {
-                let oldest = place.oldest(&*job.store, epoch).await;
+                let oldest = place.oldest(&*job.store, &*job.pages, epoch).await;
                 report.summary.oldest_footage_time = oldest.map_err(|source| JobError::Store {
                     doing: "look for the oldest footage".to_owned(),
                     source,

@@ -8,7 +8,7 @@ use camerafleet_footage::{
     store::{self, StoreCredential},
     vault::{Vault, VaultConfig},
 };
-use object_store::ObjectStore;
+use object_store::aws::AmazonS3;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -32,7 +32,7 @@ pub fn read_config(path: &Path) -> Result<JobConfig, JobError> {
 ///
 /// # Errors
 /// [`JobError::Setup`].
-pub fn read_store(config: &StoreConfig, folder: &Path) -> Result<Arc<dyn ObjectStore>, JobError> {
+pub fn read_store(config: &StoreConfig, folder: &Path) -> Result<Arc<AmazonS3>, JobError> {
     read(config, folder, "")
 }
 
@@ -48,7 +48,7 @@ pub fn read_versions(config: &StoreConfig, folder: &Path) -> Result<Versions, Jo
 ///
 /// # Errors
 /// [`JobError::Setup`].
-pub fn read_log_store(config: &StoreConfig, folder: &Path) -> Result<Arc<dyn ObjectStore>, JobError> {
+pub fn read_log_store(config: &StoreConfig, folder: &Path) -> Result<Arc<AmazonS3>, JobError> {
     read(config, folder, "log.")
 }
 
@@ -59,7 +59,7 @@ fn credential(folder: &Path, whose: &str) -> Result<StoreCredential, JobError> {
     Ok(StoreCredential { access_key_id: field("accessKeyId")?, secret_access_key: field("secretAccessKey")? })
 }
 
-fn read(config: &StoreConfig, folder: &Path, whose: &str) -> Result<Arc<dyn ObjectStore>, JobError> {
+fn read(config: &StoreConfig, folder: &Path, whose: &str) -> Result<Arc<AmazonS3>, JobError> {
     let credential = credential(folder, whose)?;
     let store = store::s3(config, &credential, CALL_TIMEOUT)
         .map_err(|e| JobError::Setup { what: "The store's configuration".to_owned(), why: e.to_string() })?;

@@ -29,7 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 use jobs::retention::{Answer, Job, JobError, Keys, PolicySource, StoreClock};
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult, path::Path,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult, aws::AmazonS3, path::Path,
 };
 use serde_json::json;
 
@@ -65,6 +65,10 @@ impl S3 {
     }
 
     pub fn bucket(&self, name: &str) -> Arc<dyn ObjectStore> {
+        self.client(name)
+    }
+
+    pub fn client(&self, name: &str) -> Arc<AmazonS3> {
         let credential = StoreCredential {
             access_key_id: "root".to_owned().into(),
             secret_access_key: "rootsecret".to_owned().into(),
@@ -284,6 +288,7 @@ pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<K
     };
     Job {
         log_store: Some(s3.bucket(LOG_BUCKET)),
+        pages: s3.client(BUCKET),
         versions: None,
         store_clock: StoreClock::new(&config.store).unwrap(),
         config,
