@@ -201,7 +201,9 @@ impl Place {
             }
             // Behind something that is no recorder's, page by page.
             options = match page.page_token {
-                Some(token) => PaginatedListOptions { page_token: Some(token), ..PaginatedListOptions::default() },
+                Some(token) => {
+                    PaginatedListOptions { page_token: Some(token), ..PaginatedListOptions::default() }
+                }
                 None => return Ok(None),
             };
         }

@@ -3,6 +3,7 @@
 //!
 //! The rules are pure and get the clock passed in. [`listing`] is how both look into the store.
 
+mod census;
 mod clock;
 mod due;
 mod epochs;
@@ -12,6 +13,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use census::{CENSUS_AGE_HOURS, Census, Counted, census_key};
 pub use clock::{CLOCK_TOLERANCE_SECONDS, clocks_agree};
 pub use due::{Terms, counts_from, due_at, is_due, may_be_due, may_hold_due};
 pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};

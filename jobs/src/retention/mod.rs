@@ -8,6 +8,7 @@
 //! the API server's or the store's, or if it cannot tell what is held: where the holds or the log of them cannot be read,
 //! or the log knows of one that the cluster has lost.
 
+mod census;
 mod clock;
 mod copy;
 mod ended;
@@ -182,7 +183,8 @@ async fn work<P: PolicySource>(
         }
         keys::destroy(job, &place, &begun, &mut session, report).await?;
     }
-    ended::clear(job, &mut session).await
+    ended::clear(job, &mut session).await?;
+    census::take(job, &place, &epochs, started).await
 }
 
 fn place(config: &JobConfig) -> Place {

@@ -132,11 +132,11 @@ async fn a_hold_on_one_camera_keeps_it_readable_and_delays_nothing_else() {
     assert_eq!(stage.s3.keys("elm/t-1/footage"), [held.key(PREFIX)]);
     assert_eq!(stage.s3.read(&held.key(PREFIX)), held_file, "stored segments never change");
     assert_eq!(report.summary.held_bytes, held_file.len() as u64);
-    // One sidecar, one report of the hold, one of the run, and nothing else.
+    // One sidecar, one report of the hold, one of the run, the day's census, and nothing else.
     let digest = header(&held_file, "c-1").header().digest();
     let sidecars = sidecars(&stage.s3);
     assert_eq!(sidecars, [format!("elm/t-1/holds/h-1/{}", camerafleet_footage::digest::hex(&digest))]);
-    assert_eq!(stage.s3.keys("").len(), before - 2 + 3);
+    assert_eq!(stage.s3.keys("").len(), before - 2 + 4);
     let told: HoldReport = serde_json::from_slice(&stage.s3.read("elm/t-1/holds/h-1/p-1.json")).unwrap();
     assert_eq!(
         (told.total().segments, told.total().copied, told.total().bytes),
@@ -172,7 +172,7 @@ async fn a_hold_on_one_camera_keeps_it_readable_and_delays_nothing_else() {
     let over = stage.run().await;
     assert_eq!((over.summary.deleted_objects, over.summary.destroyed_keys), (1, 1), "{over:?}");
     assert_eq!(stage.s3.keys("elm/t-1/footage"), [""; 0]);
-    assert_eq!(stage.s3.keys("elm/t-1/holds"), [""; 0]);
+    assert_eq!(stage.s3.keys("elm/t-1/holds"), ["elm/t-1/holds/census-p-1.json"]);
 }
 
 #[tokio::test]

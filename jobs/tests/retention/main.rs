@@ -4,6 +4,7 @@
 
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
+mod census;
 mod holds;
 mod intents;
 mod keys;
