@@ -234,10 +234,11 @@ pub struct CameraStatus {
     /// What the camera sends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<CameraStream>,
-    /// The start of the oldest stored segment, by the retention job's last run.
+    /// The start of the oldest stored segment, under whatever policy, as the retention jobs found it last, which they do
+    /// once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_footage_time: Option<Time>,
-    /// Bytes stored, by the retention job's last run.
+    /// Bytes stored, as of then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Ready, Recording, SourceReachable, KeysReady, Stored.

@@ -27,6 +27,10 @@ pub struct Metrics {
     pub overdue_bytes: IntGauge,
     /// `camerafleet_retention_held_bytes`.
     pub held_bytes: IntGauge,
+    /// `camerafleet_stored_bytes`.
+    pub stored_bytes: IntGauge,
+    /// `camerafleet_storage_quotas{state}`.
+    pub storage_quotas: IntGaugeVec,
     /// `camerafleet_keys_created_total{kind}`.
     pub keys_created: IntCounterVec,
 }
@@ -80,6 +84,17 @@ impl Metrics {
                 "camerafleet_retention_held_bytes",
                 "Bytes past their date that a legal hold keeps, as the last runs found them.",
             )?,
+            stored_bytes: IntGauge::new(
+                "camerafleet_stored_bytes",
+                "Bytes of footage stored, as the retention jobs counted them last, at most a day and a run ago.",
+            )?,
+            storage_quotas: IntGaugeVec::new(
+                Opts::new(
+                    "camerafleet_storage_quotas",
+                    "Tenants with a storage quota, by the reason of their WithinStorageQuota condition.",
+                ),
+                &["state"],
+            )?,
             keys_created: IntCounterVec::new(
                 Opts::new("camerafleet_keys_created_total", "Transit keys made, by kind (camera, epoch)."),
                 &["kind"],
@@ -97,6 +112,8 @@ impl Metrics {
         registry.register(Box::new(metrics.overdue_objects.clone()))?;
         registry.register(Box::new(metrics.overdue_bytes.clone()))?;
         registry.register(Box::new(metrics.held_bytes.clone()))?;
+        registry.register(Box::new(metrics.stored_bytes.clone()))?;
+        registry.register(Box::new(metrics.storage_quotas.clone()))?;
         registry.register(Box::new(metrics.keys_created.clone()))?;
         Ok(metrics)
     }

@@ -11,6 +11,7 @@ use camerafleet_footage::{
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::{ObjectStoreExt as _, path::Path};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -22,15 +23,23 @@ use super::{
 const CONCURRENCY: usize = 8;
 
 /// Makes the census if the last one is old, after all that is due is done and in what is left of the run's time. One that
-/// is not finished in that is not told: the next run begins it anew.
+/// is not finished in that is not told: the next run begins it anew. That of a deleted policy goes with its last footage
+/// (`gone`).
 pub(super) async fn take<P: PolicySource>(
     job: &Job<P>,
     place: &Place,
     epochs: &BTreeSet<Epoch>,
     started: Instant,
+    gone: bool,
 ) -> Result<(), JobError> {
     let key = census_key(&place.prefix, &place.tenant, &place.policy);
     let known = get(job, &key, "read the census of what is stored").await?;
+    if gone {
+        return match known {
+            Some(_) => delete(job, &key).await,
+            None => Ok(()),
+        };
+    }
     // One that cannot be read is made anew.
     let known: Option<Census> = known.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if known.is_some_and(|census| !census.is_old((job.now)())) {
@@ -47,6 +56,13 @@ pub(super) async fn take<P: PolicySource>(
     let body = serde_json::to_vec(&census)
         .map_err(|e| JobError::Setup { what: "The census".to_owned(), why: e.to_string() })?;
     put(job, &key, body, "take the census of what is stored").await
+}
+
+async fn delete<P>(job: &Job<P>, key: &str) -> Result<(), JobError> {
+    let failed =
+        |source| JobError::Store { doing: "delete the census of a policy that goes".to_owned(), source };
+    let path = Path::parse(key).map_err(|source| failed(object_store::Error::InvalidPath { source }))?;
+    job.store.delete(&path).await.map_err(failed)
 }
 
 type Cameras = BTreeMap<CameraId, Counted>;

@@ -1,7 +1,11 @@
 //! The tenant's log, in which the operator must have said that it will have a key destroyed before this job does, and
 //! which knows of holds that the cluster may have lost.
 
-use std::{collections::BTreeMap, pin::pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    sync::Arc,
+};
 
 use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
@@ -19,7 +23,15 @@ use super::{Job, JobError};
 pub(super) struct Log {
     snapshot: Snapshot,
     key: LogKey,
+    told: Told,
+}
+
+/// What the log says beside the intents themselves.
+#[derive(Default)]
+struct Told {
     holds: BTreeMap<HoldId, Logged>,
+    /// The indices of intents that no longer stand.
+    withdrawn: BTreeSet<u64>,
 }
 
 /// What the log says of a hold.
@@ -41,43 +53,54 @@ impl Log {
             let store: Arc<dyn ObjectStore> = Arc::clone(store);
             let reader = Reader::new(store, &access.store.prefix, &job.config.tenant, key.clone());
             let snapshot = reader.at(&reader.checkpoint().await?);
-            let holds = holds(&snapshot).await?;
-            Ok(Self { snapshot, key, holds })
+            let told = told(&snapshot).await?;
+            Ok(Self { snapshot, key, told })
         };
         read.await.map_err(unproven)
     }
 
-    /// Whether the log has the intent, by a proof that is checked here.
+    /// Whether the log has the intent, by a proof that is checked here, and has not its withdrawal.
     pub async fn prove(&self, intent: &DestroyIntent) -> Result<(), JobError> {
         let index = intent.log_index.ok_or(JobError::NotIntended)?;
         let opened = self.snapshot.open(index).await.map_err(unproven)?;
         let (record, _) = opened.verify(&self.key).map_err(unproven)?;
         match record.entry {
-            Entry::DestroyIntent(logged) if logged.key == intent.key => Ok(()),
+            Entry::DestroyIntent(logged)
+                if logged.key == intent.key && !self.told.withdrawn.contains(&index) =>
+            {
+                Ok(())
+            }
             _ => Err(JobError::NotIntended),
         }
     }
 
     /// The holds that are open by the log.
     pub fn open_holds(&self, now: Timestamp) -> impl Iterator<Item = &HoldId> {
-        self.holds.iter().filter(move |(_, hold)| !hold.closed && now < hold.expires_at).map(|(id, _)| id)
+        self.told
+            .holds
+            .iter()
+            .filter(move |(_, hold)| !hold.closed && now < hold.expires_at)
+            .map(|(id, _)| id)
     }
 
     /// Whether the log knows a hold, and that it is over.
     pub fn is_over(&self, hold: &HoldId, now: Timestamp) -> bool {
-        self.holds.get(hold).is_some_and(|hold| hold.closed || hold.expires_at <= now)
+        self.told.holds.get(hold).is_some_and(|hold| hold.closed || hold.expires_at <= now)
     }
 }
 
-/// Only leaves are read whole, 256 in a request; payloads only of what is about holds. One that is unreadable stops the
-/// run: it may say that footage is held.
-async fn holds(snapshot: &Snapshot) -> Result<BTreeMap<HoldId, Logged>, LogError> {
-    let mut holds = BTreeMap::new();
+/// Only leaves are read whole, 256 in a request; payloads only of what is about holds and withdrawals. One that is
+/// unreadable stops the run: it may say that footage is held.
+async fn told(snapshot: &Snapshot) -> Result<Told, LogError> {
+    let mut told = Told::default();
     let mut leaves = pin!(snapshot.leaves(0));
     while let Some(leaf) = leaves.next().await {
         let (index, bytes) = leaf?;
         let leaf = Leaf::decode(&bytes).ok_or(LogError::Newer(index))?;
-        if !matches!(kind_name(leaf.kind), Some("HoldOpened" | "HoldRenewed" | "HoldClosed")) {
+        if !matches!(
+            kind_name(leaf.kind),
+            Some("HoldOpened" | "HoldRenewed" | "HoldClosed" | "DestroyWithdrawn")
+        ) {
             continue;
         }
         let entry = snapshot.entry(index).await?;
@@ -85,16 +108,20 @@ async fn holds(snapshot: &Snapshot) -> Result<BTreeMap<HoldId, Logged>, LogError
             Entry::HoldOpened(opened) => (&opened.hold, Some(opened.expires_at)),
             Entry::HoldRenewed(renewed) => (&renewed.hold, Some(renewed.expires_at)),
             Entry::HoldClosed(closed) => (&closed.hold, None),
+            Entry::DestroyWithdrawn(withdrawn) => {
+                told.withdrawn.insert(withdrawn.intent);
+                continue;
+            }
             _ => return Err(LogError::Newer(index)),
         };
         let id = HoldId::parse(hold.as_str()).map_err(|_| LogError::Newer(index))?;
-        let known = holds.entry(id).or_insert(Logged { expires_at: Timestamp::MIN, closed: false });
+        let known = told.holds.entry(id).or_insert(Logged { expires_at: Timestamp::MIN, closed: false });
         match change {
             Some(expires_at) => known.expires_at = known.expires_at.max(expires_at),
             None => known.closed = true,
         }
     }
-    Ok(holds)
+    Ok(told)
 }
 
 fn unproven(error: LogError) -> JobError {

@@ -184,7 +184,8 @@ async fn work<P: PolicySource>(
         keys::destroy(job, &place, &begun, &mut session, report).await?;
     }
     ended::clear(job, &mut session).await?;
-    census::take(job, &place, &epochs, started).await
+    let gone = policy.terms.retired && looked && report.summary.oldest_footage_time.is_none();
+    census::take(job, &place, &epochs, started, gone).await
 }
 
 fn place(config: &JobConfig) -> Place {

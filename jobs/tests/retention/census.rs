@@ -8,7 +8,7 @@ use camerafleet_footage::{
     retention::{Census, Outcome, census_key},
 };
 use jiff::{SignedDuration, Timestamp};
-use jobs::retention::{Job, Report, run};
+use jobs::retention::{Job, run};
 use object_store::{
     Result as StoreResult,
     aws::AmazonS3,
@@ -137,7 +137,31 @@ async fn a_run_that_refuses_or_has_no_time_counts_nothing() {
     hurried.time_limit = std::time::Duration::ZERO;
     assert_eq!(run(&hurried).await.summary.outcome, Outcome::Done);
     assert!(census_file(&s3).is_none());
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    std::fs::remove_file(s3.file(&census_key(PREFIX, &TenantId::parse(TENANT).unwrap(), &policy_id())))
+        .unwrap();
     policy.change(|p| p.metadata.annotations = None);
     assert_eq!(run(&job(&s3, s3.store(), &policy, None)).await.summary.outcome, Outcome::Refused);
+    assert!(census_file(&s3).is_none());
+}
+
+#[tokio::test]
+async fn a_deleted_policys_census_goes_with_its_last_footage() {
+    let s3 = S3::start();
+    let (old, new) = (segment("p-1", epoch(5), "c-1", 0), segment("p-1", epoch(0), "c-1", 0));
+    s3.put(&old.key(PREFIX), b"sealed", Timestamp::now());
+    s3.put(&new.key(PREFIX), b"sealed", Timestamp::now());
+    let policy = Policy::new("30d");
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    policy.change(|p| {
+        p.metadata.deletion_timestamp = Some(serde_json::from_value(serde_json::json!(ago(1))).unwrap())
+    });
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    assert!(census_file(&s3).is_some(), "footage is left");
+    std::fs::remove_file(s3.file(&new.key(PREFIX))).unwrap();
+    s3.put(&old.key(PREFIX), b"sealed", ago(200));
+    policy.change(|p| p.spec.keep_for = camerafleet_crds::Span::hours(1));
+    let report = run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(report.summary.deleted_objects, 1, "{report:?}");
     assert!(census_file(&s3).is_none());
 }

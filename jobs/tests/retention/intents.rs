@@ -2,7 +2,10 @@
 
 use camerafleet_footage::{
     ids::TenantId,
-    log::{LOG_KEY, LogKey, NewEntry, VaultSigner, Writer, entry::KeyCreated},
+    log::{
+        LOG_KEY, LogKey, NewEntry, VaultSigner, Writer,
+        entry::{self, DestroyWithdrawn, KeyCreated},
+    },
     retention::Outcome,
     vault::Vault,
 };
@@ -12,7 +15,9 @@ use jobs::retention::{Keys, Report, run};
 use crate::{
     bao::Bao,
     keys::{key, keys_left, retention_role},
-    support::{LOG_BUCKET, MOUNT, ORIGIN, PREFIX, Policy, S3, TENANT, ago, epoch, job, log_intents, segment},
+    support::{
+        LOG_BUCKET, MOUNT, ORIGIN, PREFIX, Policy, S3, TENANT, ago, epoch, job, log, log_intents, segment,
+    },
 };
 
 struct Stage {
@@ -89,6 +94,27 @@ async fn an_entry_that_is_no_intent_destroys_nothing() {
     writer.append(&signer, &[new]).await.unwrap();
     stage.policy.name(&[(name, Some(0))]);
     stage.refuses("a KeyCreated", "LogUnproven").await;
+}
+
+#[tokio::test]
+async fn a_withdrawn_intent_destroys_nothing_and_another_one_does() {
+    let stage = stage().await;
+    let name = stage.names[0].as_str();
+    let index = log_intents(&stage.s3, &stage.root, &[name]).await[0];
+    let withdrawn = DestroyWithdrawn { key: name.to_owned(), intent: index };
+    log(&stage.s3, &stage.root, &[("withdrawn".to_owned(), withdrawn.into())]).await;
+    stage.policy.name(&[(name, Some(index))]);
+    stage.refuses("it was withdrawn", "LogUnproven").await;
+    let again = entry::DestroyIntent {
+        key: name.to_owned(),
+        cause: entry::DestroyCause::PastKeepFor,
+        policy: None,
+        epoch_end: None,
+    };
+    let index = log(&stage.s3, &stage.root, &[("again".to_owned(), again.into())]).await[0];
+    stage.policy.name(&[(name, Some(index))]);
+    let report = stage.run().await;
+    assert_eq!(keys_left(&stage.root).await, [stage.names[1].as_str()], "{report:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod holds;
 mod intents;
 mod keys;
 mod objects;
+mod policies;
 mod refusals;
 mod support;
 mod versions;

@@ -242,6 +242,16 @@ impl Cluster {
         self.s3.folder("footage").join(key)
     }
 
+    /// A client under a ServiceAccount of the tenant's.
+    pub async fn client(&self, account: &str) -> kube::Client {
+        let config = fs::read(self.folder.path().join("admin")).unwrap();
+        let mut config: Value = serde_json::from_slice(&config).unwrap();
+        config["users"][0]["user"]["as"] = account.into();
+        let config = serde_json::from_value(config).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.unwrap();
+        kube::Client::try_from(config).unwrap()
+    }
+
     /// As an administrator.
     pub fn kubectl(&self, arguments: &[&str]) -> Value {
         let text = self.try_kubectl(arguments, None).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));

@@ -18,8 +18,8 @@ use crate::{
     declare, deletable, get, give_log, policy, read_log, reason,
 };
 
-const STORED: &str = "elm-street";
-const CAMERA: &str = "3f0c2a52-7f3e-4a51-9d27-6a1f0a8e5b11";
+pub const STORED: &str = "elm-street";
+pub const CAMERA: &str = "3f0c2a52-7f3e-4a51-9d27-6a1f0a8e5b11";
 
 pub fn hold(cluster: &Cluster, name: &str) -> Option<Value> {
     get(cluster, "legalhold", name)

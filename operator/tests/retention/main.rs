@@ -4,8 +4,11 @@
 
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
+mod census;
 mod cluster;
 mod holds;
+mod intents;
+mod job;
 mod restored;
 
 use camerafleet_footage::{
@@ -93,14 +96,14 @@ async fn read_log(cluster: &Cluster, tenant: &TenantId) -> (String, Vec<Entry>) 
 }
 
 /// The pod of a run, as the kubelet leaves it.
-fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
+fn ran(cluster: &Cluster, cron_job: &Value, id: &str, run: &str) {
     let started = Timestamp::now();
     let mut summary = RunSummary::started(started);
     (summary.deleted_objects, summary.destroyed_keys, summary.looked) = (3, 1, true);
     let template = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
     assert_eq!(template["metadata"]["labels"]["camerafleet.io/retention-policy"], id);
     let mut labels = template["metadata"]["labels"].clone();
-    labels["batch.kubernetes.io/job-name"] = "run-1".into();
+    labels["batch.kubernetes.io/job-name"] = run.into();
     let mut spec = template["spec"].clone();
     // The admission policies leave pods under this account to the Job controller.
     spec["serviceAccountName"] = "default".into();
@@ -109,7 +112,7 @@ fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
         labels.as_object().unwrap().clone().into_iter().filter(|(_, v)| !v.is_null()).collect();
     cluster.apply(&json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "run-1", "namespace": NAMESPACE, "labels": labels},
+        "metadata": {"name": run, "namespace": NAMESPACE, "labels": labels},
         "spec": spec,
     }));
     let status = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
@@ -122,7 +125,7 @@ fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
         NAMESPACE,
         "patch",
         "pod",
-        "run-1",
+        run,
         "--subresource=status",
         "--type=merge",
         "-p",
@@ -237,7 +240,7 @@ async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy
 
     // The job's part.
     cluster.bao.root().delete_key(MOUNT, &keys[0]).await.unwrap();
-    ran(&cluster, &cron_job, &id);
+    ran(&cluster, &cron_job, &id, "run-1");
     let told = until("the destruction to be told", async || {
         let found = policy(&cluster)?;
         let both = [reason(&found, "KeyDestroyed")?, reason(&found, "RunSucceeded")?];

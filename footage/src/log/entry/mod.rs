@@ -77,6 +77,7 @@ entries! {
     1 KeyCreated,
     2 DestroyIntent,
     3 KeyDestroyed,
+    4 DestroyWithdrawn,
     10 StreamStarted,
     11 ChainHeads,
     12 StreamClosed,

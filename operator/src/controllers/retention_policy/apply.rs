@@ -115,7 +115,11 @@ async fn tell_vault(
     let mount = context.vault.mount(&namespace);
     for intent in &plan.shredding.withdraw {
         match vault.forbid_deletion(&mount, &intent.key).await {
-            Ok(()) => applied.withdrawn.push(intent.key.clone()),
+            // What is not logged still stands, and is told again.
+            Ok(()) => match intents::log_withdrawn(&observed.tenant, intent, context).await {
+                Ok(()) => applied.withdrawn.push(intent.key.clone()),
+                Err(problem) => applied.unlogged = Some(problem),
+            },
             // It came too late; the next reconciliation finds the key gone and tells so.
             Err(VaultError::NoSuchKey { .. }) => {}
             Err(error) => return Ok(Err(error)),

@@ -6,6 +6,7 @@
 //! more, and that is told.
 
 mod apply;
+mod census;
 mod gather;
 mod intents;
 mod look;
@@ -81,6 +82,8 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         finalizer::remove(&api, &*policy, FINALIZER).await?;
         return Ok(Action::await_change());
     }
+    // Before the run itself is told: what fails here is done again.
+    census::tell(&policy, &observed, &context).await?;
     let mut applied = match apply::apply(&plan, &policy, &observed, &context).await? {
         Done::Recorded => return Ok(Action::requeue(AFTER_WRITE)),
         Done::Applied(applied) => applied,

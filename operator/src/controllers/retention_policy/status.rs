@@ -116,7 +116,8 @@ pub async fn announce(policy: &RetentionPolicy, plan: &Plan, context: &Context) 
     }
 }
 
-fn is_news(run: &Run, status: &RetentionPolicyStatus) -> bool {
+/// Whether the run is not told yet.
+pub(super) fn is_news(run: &Run, status: &RetentionPolicyStatus) -> bool {
     // In whole seconds, which is what an object keeps of a time.
     let known = status.last_run.as_ref().map(|run| run.started_at.0.as_second());
     let summary = run.summary.as_ref();
