@@ -21,12 +21,17 @@ fn wake(cluster: &Cluster, what: &str) {
     cluster.kubectl(&["-n", NAMESPACE, "annotate", "--overwrite", "retentionpolicy", "short", &annotate]);
 }
 
-/// The index of the only intent, once Vault was told.
+/// A key's intent.
+fn intent(cluster: &Cluster, key: &str) -> Option<Value> {
+    let intents = policy(cluster)?["status"]["destroyIntents"].clone();
+    intents.as_array()?.iter().find(|intent| intent["key"] == key).cloned()
+}
+
+/// The index of a key's intent, once Vault was told.
 async fn allowed(cluster: &Cluster, key: &str) -> u64 {
     until("the key to be allowed", async || {
-        let intents = policy(cluster)?["status"]["destroyIntents"].clone();
-        let one = intents.as_array()?.first()?.clone();
-        let said = one["key"] == key && one["allowed"] == true && deletable(cluster, key).await;
+        let one = intent(cluster, key)?;
+        let said = one["allowed"] == true && deletable(cluster, key).await;
         said.then(|| one["logIndex"].as_u64().unwrap())
     })
     .await
@@ -60,7 +65,7 @@ async fn an_intent_that_is_withdrawn_is_logged_and_the_next_one_is_another() {
     let withdrawn = async |n: &str| {
         wake(&cluster, n);
         until("the intent to be withdrawn", async || {
-            let gone = policy(&cluster)?["status"]["destroyIntents"] == json!([]);
+            let gone = intent(&cluster, &key).is_none();
             (gone && !deletable(&cluster, &key).await).then_some(())
         })
         .await;
