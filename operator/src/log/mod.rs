@@ -35,6 +35,7 @@ pub use problem::LogProblem;
 pub use revision::{new_revision, policy_revision};
 pub use settings::{LogStore, Who, read as read_settings};
 
+use self::memory::CHECKPOINT;
 use crate::{
     config::LogArgs, context::Context, controllers::ingest::vault_target, identity, kube_api, vault::Target,
 };
@@ -85,7 +86,7 @@ impl Logs {
         if let Some(seen) = session.writer.checkpoint() {
             limited(LOOK_TIMEOUT, session.writer.reader().after(seen)).await?;
         }
-        memory::remember(tenant, session, context).await
+        session.remember(tenant, context).await
     }
 
     /// Logs what is not in the log yet. Returns each entry's index.
@@ -116,7 +117,7 @@ impl Logs {
                 }
             }
         }
-        memory::remember(tenant, session, context).await?;
+        session.remember(tenant, context).await?;
         Ok(indices)
     }
 
@@ -203,7 +204,7 @@ impl Logs {
         let id = identity::of(tenant).and_then(|id| TenantId::parse(id).ok()).ok_or(LogProblem::NotOpen)?;
         let key =
             LogKey::new(self.origin(&id, context).await?, vault.create_signing_key(mount, LOG_KEY).await?)?;
-        let remembered = memory::recall(tenant, context).await?;
+        let remembered = CHECKPOINT.recall(tenant, context).await?;
         let seen = remembered.as_ref().map(|note| key.open(note.as_bytes())).transpose()?;
         let signer = VaultSigner { vault, mount };
         let (store, prefix) = (settings.client()?, &settings.config.prefix);
@@ -225,6 +226,18 @@ impl Logs {
             namespace.and_then(|n| n.metadata.uid).ok_or(LogProblem::NoCluster)
         });
         Ok(origin(cluster.await?, tenant))
+    }
+}
+
+impl Session {
+    /// Remembers the newest checkpoint, if it is another one than last time.
+    async fn remember(&mut self, tenant: &Tenant, context: &Context) -> Result<(), LogProblem> {
+        let note = self.writer.checkpoint().map(|checkpoint| checkpoint.note().to_owned());
+        if let Some(note) = note.filter(|note| self.remembered.as_ref() != Some(note)) {
+            CHECKPOINT.remember(note.clone(), tenant, context).await?;
+            self.remembered = Some(note);
+        }
+        Ok(())
     }
 }
 

@@ -193,10 +193,9 @@ pub async fn gather(
 
 /// The tenant that has the namespace, once both are bound to each other.
 pub fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantId)> {
-    let tenant = context.index.tenant_of(namespace)?;
+    let tenant = context.index.bound_tenant(namespace)?;
     let id = identity::of(&*tenant).and_then(|id| TenantId::parse(id).ok())?;
-    let bound = context.index.namespaces.find(|n| n.name_any() == namespace)?;
-    (identity::of(&*bound) == Some(id.as_str())).then_some((tenant, id))
+    Some((tenant, id))
 }
 
 /// The names of the tenant's keys.

@@ -8,7 +8,7 @@ use std::{
 use camerafleet_crds::{Camera, ID_ANNOTATION, RetentionPolicy, SharingPolicy, Tenant};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, TenantId},
-    shard::{CameraConfig, ShardConfig, WindowConfig},
+    shard::{CameraConfig, OwnersConfig, ShardConfig, WindowConfig},
     vault::VaultError,
 };
 use jiff::Timestamp;
@@ -80,10 +80,7 @@ fn made(wanted: &Wanted) -> Keys {
 
 /// Every revision is in the log.
 fn logged(wanted: &Wanted) -> Revisions {
-    Revisions {
-        logged: wanted.revisions.iter().map(|revision| revision.digest.clone()).collect(),
-        failure: None,
-    }
+    Revisions { logged: wanted.revisions.iter().map(|revision| revision.digest.clone()).collect() }
 }
 
 fn why<'a>(planned: &'a Planned, camera: &str) -> Option<&'a str> {
@@ -309,7 +306,7 @@ fn under_custody_owners_the_recorder_is_told_the_owners_and_no_camera_key_is_mad
         let found = match why(&planned, "a") {
             Some(why) => Err(why),
             None => match &config(planned).cameras[&CameraId::parse("c-a").unwrap()].window {
-                WindowConfig::Owners { threshold, recipients } => {
+                WindowConfig::Owners(OwnersConfig { threshold, recipients }) => {
                     assert!(
                         RECIPIENTS.starts_with(&recipients.iter().map(String::as_str).collect::<Vec<_>>())
                     );
@@ -345,5 +342,5 @@ fn a_revision_is_recorded_under_only_once_it_is_logged() {
     let after = config(plan(&observed, None));
     assert_eq!(after.cameras.len(), 2);
     assert_ne!(after.cameras[&old].sharing_policy_digest, before.cameras[&old].sharing_policy_digest);
-    assert!(matches!(after.cameras[&old].window, WindowConfig::Owners { threshold: 2, .. }));
+    assert!(matches!(after.cameras[&old].window, WindowConfig::Owners(OwnersConfig { threshold: 2, .. })));
 }

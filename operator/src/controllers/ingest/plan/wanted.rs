@@ -10,9 +10,8 @@ use camerafleet_footage::{
     ids::{CameraId, PolicyId},
     layout::{Epoch, camera_key_name, epoch_key_name},
     log::entry::PolicyRevision,
-    seal::OwnersCustody,
     shard::{
-        CameraConfig, PublicKeyConfig, Recording, ScheduleWindow, SpoolConfig, StoreConfig,
+        CameraConfig, OwnersConfig, PublicKeyConfig, Recording, ScheduleWindow, SpoolConfig, StoreConfig,
         Transport as ShardTransport, WindowConfig,
     },
 };
@@ -230,19 +229,13 @@ fn window(id: &CameraId, sharing: Option<&SharingPolicy>) -> Result<WindowConfig
         }
     };
     let recipients: Vec<String> = owners.owners.iter().filter_map(|o| o.age_recipient.clone()).collect();
-    let count = u32::try_from(owners.owners.len()).unwrap_or(u32::MAX);
-    let threshold = owners.consent_threshold.unwrap_or(count);
-    let usable = OwnersCustody::new(
-        usize::try_from(threshold).unwrap_or(usize::MAX),
-        recipients.iter().map(String::as_str),
-    );
-    match usable {
-        Ok(_) if recipients.len() == owners.owners.len() => {
-            Ok(WindowConfig::Owners { threshold, recipients })
-        }
-        Ok(_) => Err(owners_unusable("an owner has no ageRecipient")),
-        Err(why) => Err(owners_unusable(&why.to_string())),
+    if recipients.len() < owners.owners.len() {
+        return Err(owners_unusable("an owner has none"));
     }
+    let all = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+    let owners = OwnersConfig { threshold: owners.consent_threshold.unwrap_or(all), recipients };
+    owners.custody().map_err(|why| owners_unusable(&why.to_string()))?;
+    Ok(WindowConfig::Owners(owners))
 }
 
 /// To record under another custody than the one that was asked for would let others read.
