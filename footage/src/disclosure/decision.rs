@@ -18,6 +18,8 @@ pub struct Decision {
     pub reasons: BTreeSet<Reason>,
     /// Who must do what, and whether they have.
     pub needs: BTreeSet<Need>,
+    /// The answers that are not counted, under one policy at least, and by which rules.
+    pub ignored: BTreeMap<ApprovalUid, BTreeSet<Rule>>,
 }
 
 /// A decision.
@@ -128,7 +130,8 @@ impl Decision {
     /// The decision on a request that cannot be read.
     pub fn malformed(error: &Malformed) -> Self {
         let reason = Reason { rule: Rule::RequestMalformed, message: error.to_string() };
-        Self { verdict: Verdict::Denied, reasons: [reason].into(), needs: BTreeSet::new() }
+        let (needs, ignored) = (BTreeSet::new(), BTreeMap::new());
+        Self { verdict: Verdict::Denied, reasons: [reason].into(), needs, ignored }
     }
 
     /// What is released, if anything is.
@@ -159,7 +162,8 @@ impl Decision {
 }
 
 impl Reason {
-    fn to_status(&self) -> DecisionReason {
+    /// As one of the request's `status.decision.reasons`.
+    pub fn to_status(&self) -> DecisionReason {
         DecisionReason {
             rule: self.rule.id().to_owned(),
             message: self.message.clone(),

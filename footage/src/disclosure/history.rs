@@ -29,6 +29,8 @@ pub struct History {
     decisions: BTreeMap<u64, entry::Decision>,
     intents: BTreeMap<u64, (Timestamp, entry::Intent)>,
     outcomes: BTreeSet<RequestUid>,
+    outcome: Option<(Logged, entry::Outcome)>,
+    notices: Vec<entry::Notice>,
     withdrawn_requests: BTreeSet<RequestUid>,
     withdrawn_approvals: BTreeSet<ApprovalUid>,
     release_key: Option<ReleaseKey>,
@@ -52,6 +54,8 @@ impl History {
             decisions: BTreeMap::new(),
             intents: BTreeMap::new(),
             outcomes: BTreeSet::new(),
+            outcome: None,
+            notices: Vec::new(),
             withdrawn_requests: BTreeSet::new(),
             withdrawn_approvals: BTreeSet::new(),
             release_key: None,
@@ -72,7 +76,10 @@ impl History {
         let at = Timestamp::from_second(i64::from(leaf.minute) * 60).unwrap_or(Timestamp::MAX);
         self.latest = self.latest.max(at);
         match entry::kind_name(leaf.kind) {
-            Some("PolicyRevision" | "PolicyRetired" | "CameraPolicy" | "StreamClosed") => true,
+            // An order may be there before the request, and serve several.
+            Some("PolicyRevision" | "PolicyRetired" | "CameraPolicy" | "StreamClosed" | "OrderSubmitted") => {
+                true
+            }
             Some("StreamStarted") => at <= to.saturating_add(LATER).unwrap_or(Timestamp::MAX),
             Some("ChainHeads") => {
                 let early = from.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
@@ -81,8 +88,8 @@ impl History {
             Some("KeyCreated") => leaf.has_id(&format!("key-created/{}", release_key_name(&self.request))),
             Some("Request") => index == self.index,
             Some(
-                "Decision" | "Intent" | "Outcome" | "ApprovalWithdrawn" | "ApprovalSubmitted"
-                | "OrderSubmitted" | "RequestWithdrawn",
+                "Decision" | "Intent" | "Outcome" | "Notice" | "ApprovalWithdrawn" | "ApprovalSubmitted"
+                | "RequestWithdrawn",
             ) => index > self.index,
             // What a newer release says may matter; reading it fails.
             None => index > self.index,
@@ -125,7 +132,18 @@ impl History {
             Entry::Intent(intent) => {
                 self.intents.insert(index, (record.at, intent.clone()));
             }
-            Entry::Outcome(outcome) => self.outcomes.extend(RequestUid::parse(&*outcome.request)),
+            Entry::Outcome(outcome) => {
+                self.outcomes.extend(RequestUid::parse(&*outcome.request));
+                // The first one counts.
+                if outcome.request == self.request.as_str()
+                    && self.outcome.as_ref().is_none_or(|(first, _)| index < first.index)
+                {
+                    self.outcome = Some((logged, outcome.clone()));
+                }
+            }
+            Entry::Notice(notice) if notice.request == self.request.as_str() => {
+                self.notices.push(notice.clone());
+            }
             Entry::RequestWithdrawn(gone) => {
                 self.withdrawn_requests.extend(RequestUid::parse(&*gone.request));
             }
@@ -239,9 +257,7 @@ impl History {
         let decision = self.decisions.get(&intent.decision);
         let approvals = decision.map(|d| d.approvals.as_slice()).unwrap_or_default();
         let order = decision.and_then(|d| d.order.as_ref());
-        let order = order.and_then(|digest| {
-            self.orders.iter().find(|(_, (_, logged))| logged == digest).map(|(uid, _)| uid.clone())
-        });
+        let order = order.and_then(|digest| self.order(digest).cloned());
         Some(Intent {
             index,
             at,
@@ -249,6 +265,32 @@ impl History {
             approvals: approvals.iter().filter_map(|uid| ApprovalUid::parse(&**uid).ok()).collect(),
             order,
         })
+    }
+
+    /// The request's own Intent, the first.
+    pub fn own_intent(&self) -> Option<(Logged, &entry::Intent)> {
+        let own = self.intents.iter().find(|(_, (_, intent))| intent.request == self.request.as_str());
+        own.map(|(index, (at, intent))| (Logged { index: *index, at: *at }, intent))
+    }
+
+    /// The decision at an index.
+    pub fn decision_at(&self, index: u64) -> Option<&entry::Decision> {
+        self.decisions.get(&index)
+    }
+
+    /// What came of the request.
+    pub fn outcome(&self) -> Option<(Logged, &entry::Outcome)> {
+        self.outcome.as_ref().map(|(logged, outcome)| (*logged, outcome))
+    }
+
+    /// Whom it was told.
+    pub fn notices(&self) -> &[entry::Notice] {
+        &self.notices
+    }
+
+    /// The uid of the order with this digest, hex.
+    pub fn order(&self, digest: &str) -> Option<&OrderUid> {
+        self.orders.iter().find(|(_, (_, logged))| logged == digest).map(|(uid, _)| uid)
     }
 
     /// The Intent at an index.

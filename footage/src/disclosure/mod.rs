@@ -5,6 +5,7 @@
 
 mod decide;
 mod decision;
+mod docket;
 mod facts;
 mod history;
 pub mod job;
@@ -12,8 +13,9 @@ mod objects;
 mod release;
 mod rule;
 
-pub use decide::{Case, FollowUp, MAX_SKEW, REQUEST_LIFE, decide, follow_up};
+pub use decide::{Case, FollowUp, MAX_SKEW, REQUEST_LIFE, decide, deciding, follow_up};
 pub use decision::{Action, Authorized, Decision, Need, Notice, Reason, Release, Verdict};
+pub use docket::{Docket, DocketError, Live, Submitted};
 pub use facts::{
     Assignment, CARRY_OVER, CameraHistory, Intent, LogFacts, Members, PolicyHistory, Revision, Step,
 };

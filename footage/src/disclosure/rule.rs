@@ -31,6 +31,11 @@ macro_rules! rules {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
+            /// The rule of a word.
+            pub fn parse(id: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|rule| rule.id() == id)
+            }
+
             /// What follows.
             pub fn effect(self) -> Effect {
                 match self { $(Self::$name => Effect::$effect,)* }

@@ -2,7 +2,8 @@
 
 use std::{future::Future, time::Duration};
 
-use camerafleet_crds::{Approval, DisclosureRequest, LegalHold, LegalOrder, Member, SharingPolicy, Tenant};
+use camerafleet_crds::{Approval, DisclosureRequest, LegalHold, LegalOrder, SharingPolicy, Tenant};
+pub use camerafleet_footage::disclosure::Live;
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, ListParams},
@@ -17,23 +18,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE: u32 = 200;
 /// The most objects of a kind that are read.
 const MAX_OBJECTS: usize = 20_000;
-
-/// What the API server has. Objects are JSON as it stores them: digests and signatures are over that.
-#[derive(Clone, Debug, Default)]
-pub struct Live {
-    /// The request.
-    pub request: Option<Value>,
-    /// All Approvals of the namespace.
-    pub approvals: Vec<Value>,
-    /// All LegalOrders.
-    pub orders: Vec<Value>,
-    /// All LegalHolds.
-    pub holds: Vec<Value>,
-    /// All SharingPolicies.
-    pub policies: Vec<Value>,
-    /// The Tenant's members.
-    pub members: Vec<Member>,
-}
 
 /// Where the objects are read.
 pub trait Objects: Sync {

@@ -1,21 +1,27 @@
 //! Reasons and needs as they are found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camerafleet_crds::Basis;
 
 use crate::disclosure::decision::{Authorized, Decision, Need, Reason, Verdict};
 use crate::disclosure::rule::{Effect, Rule};
+use crate::ids::ApprovalUid;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
     reasons: BTreeSet<Reason>,
     needs: BTreeSet<Need>,
+    ignored: BTreeMap<ApprovalUid, BTreeSet<Rule>>,
 }
 
 impl Findings {
     pub fn say(&mut self, rule: Rule, message: String) {
         self.reasons.insert(Reason { rule, message });
+    }
+
+    pub fn ignore(&mut self, approval: &ApprovalUid, rule: Rule) {
+        self.ignored.entry(approval.clone()).or_default().insert(rule);
     }
 
     pub fn need(&mut self, need: Need) {
@@ -33,6 +39,9 @@ impl Findings {
     pub fn absorb(&mut self, other: Self) {
         self.reasons.extend(other.reasons);
         self.needs.extend(other.needs);
+        for (approval, rules) in other.ignored {
+            self.ignored.entry(approval).or_default().extend(rules);
+        }
     }
 
     pub fn absorb_denials(&mut self, other: Self) {
@@ -58,6 +67,6 @@ impl Findings {
         } else {
             Verdict::Denied
         };
-        Decision { verdict, reasons: self.reasons, needs: self.needs }
+        Decision { verdict, reasons: self.reasons, needs: self.needs, ignored: self.ignored }
     }
 }

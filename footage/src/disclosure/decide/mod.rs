@@ -17,8 +17,10 @@ pub use follow_up::{FollowUp, follow_up};
 use self::findings::Findings;
 use self::voices::Voices;
 use super::decision::{Authorized, Decision, Notice, Release, Verdict};
-use super::facts::{CameraHistory, LogFacts, Members, PolicyHistory, Selected, Unselectable, select};
-use super::objects::{Approval, Hold, Order, Request, Verified};
+use super::facts::{
+    CameraHistory, LogFacts, Members, PolicyHistory, Revision, Selected, Unselectable, select,
+};
+use super::objects::{Approval, Hold, Order, PolicyDigest, Request, Verified};
 use super::rule::Rule;
 use crate::ids::{CameraId, TenantId};
 
@@ -104,6 +106,21 @@ pub fn decide(case: &Case<'_>) -> Decision {
             (severity, order.map(|o| (o.object().nondisclosure_until, o.object().uid.clone())))
         });
     best.map_or_else(|| evaluate(&context, None, found), |(decision, _)| decision)
+}
+
+/// The revisions that decide on a request, and whether footage of its window is sealed under them: those of its cameras for
+/// which they are known.
+pub fn deciding<'a>(case: &Case<'a>) -> BTreeMap<PolicyDigest, (&'a Revision, bool)> {
+    let now = case.now.max(case.newest());
+    let mut all = BTreeMap::new();
+    for camera in case.request.cameras.keys() {
+        let selected = select(case.cameras, case.policies, camera, &case.request.window, now);
+        for one in selected.into_iter().flatten() {
+            let (_, recorded) = all.entry(one.revision.digest).or_insert((one.revision, false));
+            *recorded |= one.recorded;
+        }
+    }
+    all
 }
 
 /// Whether nothing can come of the request any more.

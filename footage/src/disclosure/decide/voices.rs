@@ -75,6 +75,7 @@ impl<'a> Voices<'a> {
 
 pub(super) fn note(rule: Rule, approval: &Approval, found: &mut Findings) {
     let (name, who) = (&approval.name, &approval.approver);
+    found.ignore(&approval.uid, rule);
     found.say(rule, format!("Approval {name} of {who} is not counted. {}", rule.meaning()));
 }
 

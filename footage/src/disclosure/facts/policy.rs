@@ -18,6 +18,7 @@ pub struct Revision {
     pub(crate) custody: Custody,
     pub(crate) bases: Bases,
     pub(crate) authorities: BTreeSet<(String, SshKey)>,
+    spec: SharingPolicySpec,
 }
 
 /// What an owner's approvals must be signed with.
@@ -51,12 +52,18 @@ impl Revision {
             authorities: authorities
                 .filter_map(|a| Some((a.name.clone(), SshKey::parse(&a.ssh_public_key)?)))
                 .collect(),
+            spec: spec.clone(),
         }
     }
 
     /// The revision's digest.
     pub fn digest(&self) -> PolicyDigest {
         self.digest
+    }
+
+    /// The spec that it is made of.
+    pub fn spec(&self) -> &SharingPolicySpec {
+        &self.spec
     }
 
     pub(crate) fn lists(&self, authority: &str, key: &SshKey) -> bool {
