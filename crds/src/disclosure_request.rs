@@ -161,7 +161,17 @@ pub struct DisclosureRequestStatus {
     /// Where the disclosure log says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogStatus>,
-    /// Ready, Authorized, OwnersNotified, Packaged.
+    /// Until when owners are not told, by the order on which the release rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice_not_before: Option<Time>,
+    /// Whom it was told, and how that went; at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub notices: Vec<NoticeStatus>,
+    /// Basis Emergency: by when the order must follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up_by: Option<Time>,
+    /// Ready, Authorized, OwnersNotified, Packaged; on basis Emergency FollowedUp.
     #[serde(default)]
     #[schemars(schema_with = "crate::common::conditions")]
     pub conditions: Vec<Condition>,
@@ -229,6 +239,50 @@ pub struct PackageStatus {
     pub segments: u64,
     /// When it is deleted.
     pub expires_at: Time,
+}
+
+/// A message to an owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticeStatus {
+    /// The owner's name in the SharingPolicy.
+    pub owner: String,
+    /// What of.
+    pub occasion: NoticeOccasion,
+    /// Whether it arrived.
+    pub state: NoticeState,
+    /// How often it was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Time>,
+}
+
+/// What an owner is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum NoticeOccasion {
+    /// Footage is asked for.
+    Requested,
+    /// It was denied.
+    Denied,
+    /// It was released.
+    Delivered,
+    /// It was granted, and nothing came of it.
+    Failed,
+}
+
+/// Whether a message arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NoticeState {
+    /// The webhook's server took it.
+    Delivered,
+    /// It is tried again.
+    Retrying,
+    /// It was tried often enough.
+    Failed,
+    /// No SharingPolicy says where this owner is told.
+    NoWebhook,
 }
 
 /// A request's entries in the tenant's disclosure log.

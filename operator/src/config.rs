@@ -28,6 +28,9 @@ pub struct RunArgs {
     /// Where metrics, probes and readiness are served.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: std::net::SocketAddr,
+    /// Whether owners' webhooks may be reached by http, in the clear: for tests.
+    #[arg(long, env = "ALLOW_HTTP_WEBHOOKS", default_value_t = false, action = clap::ArgAction::Set)]
+    pub allow_http_webhooks: bool,
     /// How Vault is reached.
     #[command(flatten)]
     pub vault: VaultArgs,
@@ -98,6 +101,13 @@ pub struct VaultArgs {
         default_value = "camerafleet-retention"
     )]
     pub retention_role: String,
+    /// The disclosure Jobs' role there.
+    #[arg(
+        long = "vault-disclosure-role",
+        env = "VAULT_DISCLOSURE_ROLE",
+        default_value = "camerafleet-disclosure"
+    )]
+    pub disclosure_role: String,
     /// The audience of the ServiceAccount tokens that jobs show to Vault.
     #[arg(long = "vault-audience", env = "VAULT_AUDIENCE", default_value = "vault")]
     pub audience: String,

@@ -16,7 +16,6 @@ pub mod kube_api;
 pub mod lease;
 pub mod log;
 pub mod metrics;
-pub mod not_yet;
 pub mod pods;
 pub mod run;
 pub mod store;

@@ -31,6 +31,12 @@ pub struct Metrics {
     pub stored_bytes: IntGauge,
     /// `camerafleet_storage_quotas{state}`.
     pub storage_quotas: IntGaugeVec,
+    /// `camerafleet_disclosure_requests{basis,state}`.
+    pub disclosure_requests: IntGaugeVec,
+    /// `camerafleet_disclosure_follow_ups_overdue`.
+    pub disclosure_overdue: IntGauge,
+    /// `camerafleet_disclosure_notices_total{result}`.
+    pub notices: IntCounterVec,
     /// `camerafleet_keys_created_total{kind}`.
     pub keys_created: IntCounterVec,
 }
@@ -95,6 +101,24 @@ impl Metrics {
                 ),
                 &["state"],
             )?,
+            disclosure_requests: IntGaugeVec::new(
+                Opts::new(
+                    "camerafleet_disclosure_requests",
+                    "DisclosureRequests by basis and by the reason of their Ready condition.",
+                ),
+                &["basis", "state"],
+            )?,
+            disclosure_overdue: IntGauge::new(
+                "camerafleet_disclosure_follow_ups_overdue",
+                "Releases in an emergency whose order has not followed in time.",
+            )?,
+            notices: IntCounterVec::new(
+                Opts::new(
+                    "camerafleet_disclosure_notices_total",
+                    "Tries to tell an owner by webhook, by result (delivered, failed).",
+                ),
+                &["result"],
+            )?,
             keys_created: IntCounterVec::new(
                 Opts::new("camerafleet_keys_created_total", "Transit keys made, by kind (camera, epoch)."),
                 &["kind"],
@@ -114,6 +138,9 @@ impl Metrics {
         registry.register(Box::new(metrics.held_bytes.clone()))?;
         registry.register(Box::new(metrics.stored_bytes.clone()))?;
         registry.register(Box::new(metrics.storage_quotas.clone()))?;
+        registry.register(Box::new(metrics.disclosure_requests.clone()))?;
+        registry.register(Box::new(metrics.disclosure_overdue.clone()))?;
+        registry.register(Box::new(metrics.notices.clone()))?;
         registry.register(Box::new(metrics.keys_created.clone()))?;
         Ok(metrics)
     }

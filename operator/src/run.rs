@@ -24,12 +24,11 @@ use crate::{
     admission::{self, Admission, Operator, Shipped},
     config::RunArgs,
     context::{Context, Plans},
-    controllers::{self, camera, ingest, legal_hold, retention_policy, sharing_policy, tenant},
+    controllers::{self, camera, disclosure, ingest, legal_hold, retention_policy, sharing_policy, tenant},
     http::{self, Health},
     lease::Leadership,
     log::{self, Logs},
     metrics::Metrics,
-    not_yet,
     pods::{self, Answers},
     vault::Sessions,
     watch::{self, Queues, Router, Synced, TenantSecrets},
@@ -111,7 +110,17 @@ fn reconcile_all(
         router,
         metrics,
     });
-    let Queues { tenant, ingest, camera, retention_policy, sharing_policy, legal_hold, legal_order } = queues;
+    let Queues {
+        tenant,
+        ingest,
+        camera,
+        retention_policy,
+        sharing_policy,
+        legal_hold,
+        legal_order,
+        disclosure_request,
+        approval,
+    } = queues;
     let index = context.index.clone();
     let tenants = controllers::ready(&index.tenants);
     let cameras = controllers::ready(&index.cameras);
@@ -119,6 +128,8 @@ fn reconcile_all(
     let sharing = controllers::ready(&index.sharing_policies);
     let holds = controllers::ready(&index.legal_holds);
     let orders = controllers::ready(&index.legal_orders);
+    let requests = controllers::ready(&index.disclosure_requests);
+    let approvals = controllers::ready(&index.approvals);
     macro_rules! spawn {
         ($pipeline:ident, $store:expr, $ready:expr) => {
             let (context, store) = (Arc::clone(&context), $store.clone());
@@ -138,10 +149,25 @@ fn reconcile_all(
         index.legal_orders.clone(),
         orders,
         legal_order,
-        legal_hold::reconcile_order,
+        disclosure::reconcile_order,
+    ));
+    tasks.spawn(controllers::drive(
+        "disclosure_request",
+        Arc::clone(&context),
+        index.disclosure_requests.clone(),
+        requests,
+        disclosure_request,
+        disclosure::reconcile,
+    ));
+    tasks.spawn(controllers::drive(
+        "approval",
+        Arc::clone(&context),
+        index.approvals.clone(),
+        approvals,
+        approval,
+        disclosure::reconcile_approval,
     ));
     tasks.spawn(admission::watch(context.clone(), policies));
-    not_yet::start(&context.client, tasks);
     tasks.spawn(log::run(Arc::clone(&context)));
     tasks.spawn(pods::poll(context));
 }

@@ -57,12 +57,6 @@ const COMMON: &[Reason] = reasons! {
         "Find out which of the two was copied, and delete that one.";
 };
 
-/// The reasons of the kinds that no controller looks at yet.
-const NOT_YET: &[Reason] = reasons! {
-    Ready Unknown NotYetReconciled "This version of the operator stores objects of this kind, but does not act on them yet."
-        "Wait for a version that does: until then nothing is released.";
-};
-
 /// Vault's answers, wherever a condition tells one.
 macro_rules! vault {
     ($condition:ident) => {

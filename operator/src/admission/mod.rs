@@ -90,6 +90,11 @@ impl Admission {
         *self.proof.borrow() == Proof::Enforced
     }
 
+    /// Whether it is known that one of them is not in force.
+    pub fn is_broken(&self) -> bool {
+        matches!(*self.proof.borrow(), Proof::NotEnforced(_))
+    }
+
     /// The condition `AdmissionEnforced`.
     pub fn verdict(&self) -> Verdict {
         self.proof.borrow().verdict(&self.operator)

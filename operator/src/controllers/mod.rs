@@ -2,6 +2,7 @@
 //! `ingest` is not a kind: it is a tenant's recorders, made from its Cameras and policies.
 
 pub mod camera;
+pub mod disclosure;
 pub mod ingest;
 pub mod legal_hold;
 pub mod retention_policy;

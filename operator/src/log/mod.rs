@@ -5,7 +5,9 @@
 //! so that a bucket that was put back to an older state is noticed also after a restart.
 
 mod follow;
+mod histories;
 mod keys;
+mod lines;
 mod memory;
 mod open;
 mod problem;
@@ -22,7 +24,7 @@ use std::{
 use camerafleet_crds::Tenant;
 use camerafleet_footage::{
     ids::TenantId,
-    log::{Entry, LOG_KEY, LogKey, MAX_BATCH, NewEntry, VaultSigner, Writer, origin},
+    log::{Entry, LOG_KEY, LogKey, MAX_BATCH, NewEntry, Snapshot, VaultSigner, Writer, origin},
     vault::Vault,
 };
 use k8s_openapi::api::core::v1::Namespace;
@@ -32,10 +34,10 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 pub use follow::run;
 pub use keys::key_created_id;
 pub use problem::LogProblem;
-pub use revision::{new_revision, policy_revision};
+pub use revision::{policy_revision, revision_line};
 pub use settings::{LogStore, Who, read as read_settings};
 
-use self::memory::CHECKPOINT;
+use self::{histories::Histories, lines::Lines, memory::CHECKPOINT};
 use crate::{
     config::LogArgs, context::Context, controllers::ingest::vault_target, identity, kube_api, vault::Target,
 };
@@ -52,6 +54,8 @@ pub struct Logs {
     args: LogArgs,
     cluster: OnceCell<String>,
     tenants: Mutex<HashMap<TenantId, Slot>>,
+    histories: Mutex<Histories>,
+    lines: Mutex<HashMap<TenantId, Arc<AsyncMutex<Lines>>>>,
 }
 
 type Slot = Arc<AsyncMutex<Option<Session>>>;
@@ -76,7 +80,8 @@ struct Entered {
 impl Logs {
     /// None is open yet.
     pub fn new(args: LogArgs) -> Self {
-        Self { args, cluster: OnceCell::new(), tenants: Mutex::default() }
+        let (tenants, histories, lines) = Default::default();
+        Self { args, cluster: OnceCell::new(), tenants, histories, lines }
     }
 
     /// Opens a tenant's log, or looks whether it is still what it was.
@@ -130,6 +135,27 @@ impl Logs {
         Ok(entry.record()?.entry.clone())
     }
 
+    /// The log as it is now.
+    pub async fn snapshot(&self, tenant: &Tenant, context: &Context) -> Result<Snapshot, LogProblem> {
+        let mut entered = self.enter(tenant, context).await?;
+        let session = entered.session()?;
+        let seen = session.writer.checkpoint().ok_or(LogProblem::NotOpen)?;
+        Ok(session.writer.reader().at(seen))
+    }
+
+    /// The newest checkpoint's note; none while the log is not open.
+    pub async fn newest(&self, tenant: &Tenant) -> Option<String> {
+        let slot = self.slot(tenant)?;
+        let slot = slot.lock().await;
+        Some(slot.as_ref()?.writer.checkpoint()?.note().to_owned())
+    }
+
+    fn lines_of(&self, tenant: &Tenant) -> Option<Arc<AsyncMutex<Lines>>> {
+        let id = identity::of(tenant).and_then(|id| TenantId::parse(id).ok())?;
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(lines.entry(id).or_default()))
+    }
+
     /// Whether the log has an entry with this id. It is opened for that.
     pub async fn has(&self, tenant: &Tenant, id: &str, context: &Context) -> Result<bool, LogProblem> {
         self.find(tenant, id, context).await.map(|index| index.is_some())
@@ -175,6 +201,7 @@ impl Logs {
     pub fn forget(&self, tenant: &Tenant) {
         if let Some(id) = identity::of(tenant).and_then(|id| TenantId::parse(id).ok()) {
             self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            self.lines.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }
     }
 

@@ -13,7 +13,8 @@ use std::{
 };
 
 use camerafleet_crds::{
-    Camera, LegalHold, LegalOrder, MANAGED_LABEL, RetentionPolicy, SharingPolicy, Tenant,
+    Approval, Camera, DisclosureRequest, LegalHold, LegalOrder, MANAGED_LABEL, RetentionPolicy,
+    SharingPolicy, Tenant,
 };
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{
@@ -50,6 +51,12 @@ pub struct Index {
     pub legal_holds: Store<LegalHold>,
     /// All legal orders.
     pub legal_orders: Store<LegalOrder>,
+    /// All disclosure requests.
+    pub disclosure_requests: Store<DisclosureRequest>,
+    /// All approvals.
+    pub approvals: Store<Approval>,
+    /// The disclosure Jobs' pods.
+    pub disclosure_pods: Store<Pod>,
     /// The recorders' pods.
     pub pods: Store<Pod>,
     /// The retention jobs' pods.
@@ -152,6 +159,8 @@ pub fn start(
     let managed = watcher::Config::default().labels(&format!("{MANAGED_LABEL}=true"));
     let recorders = watcher::Config::default().labels("camerafleet.io/component=ingest");
     let retention = watcher::Config::default().labels("camerafleet.io/component=retention");
+    let disclosure = format!("{MANAGED_LABEL}=true,camerafleet.io/component=disclosure");
+    let disclosure = watcher::Config::default().labels(&disclosure);
     let all = watcher::Config::default();
     let mut spawn = Spawner { client, router, synced, tasks };
     let index = Index {
@@ -164,6 +173,11 @@ pub fn start(
             .watch("sharingpolicies", &all, |r: &Router, o: &SharingPolicy| r.sharing_policy(o)),
         legal_holds: spawn.watch("legalholds", &all, |r: &Router, o: &LegalHold| r.legal_hold(o)),
         legal_orders: spawn.watch("legalorders", &all, |r: &Router, o: &LegalOrder| r.legal_order(o)),
+        disclosure_requests: spawn
+            .watch("disclosurerequests", &all, |r: &Router, o: &DisclosureRequest| r.disclosure_request(o)),
+        approvals: spawn.watch("approvals", &all, |r: &Router, o: &Approval| r.approval(o)),
+        disclosure_pods: spawn
+            .watch("disclosure pods", &disclosure, |r: &Router, o: &Pod| r.disclosure_pod(o)),
         pods: spawn.watch("pods", &recorders, |r: &Router, o: &Pod| r.child(o)),
         retention_pods: spawn.watch("retention pods", &retention, |r: &Router, o: &Pod| r.retention_pod(o)),
         config_maps: spawn.watch("configmaps", &recorders, |r: &Router, o: &ConfigMap| r.child(o)),

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use camerafleet_crds::{Camera, LegalHold, LegalOrder, RetentionPolicy, SharingPolicy, TENANT_LABEL, Tenant};
+use camerafleet_crds::{
+    Approval, Camera, DisclosureRequest, LegalHold, LegalOrder, RetentionPolicy, SharingPolicy, TENANT_LABEL,
+    Tenant,
+};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Resource, ResourceExt,
@@ -11,7 +14,10 @@ use kube::{
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Index, TenantSecrets, in_namespace};
-use crate::{controllers::retention_policy::POLICY_LABEL, identity};
+use crate::{
+    controllers::{disclosure::REQUEST_LABEL, retention_policy::POLICY_LABEL},
+    identity,
+};
 
 /// One queue per pipeline. They are bounded by what stands behind them: the scheduler takes everything at once
 /// and keeps one entry an object.
@@ -30,6 +36,10 @@ pub struct Queues {
     pub legal_hold: UnboundedReceiver<ReconcileRequest<LegalHold>>,
     /// Legal orders that are due.
     pub legal_order: UnboundedReceiver<ReconcileRequest<LegalOrder>>,
+    /// Disclosure requests that are due.
+    pub disclosure_request: UnboundedReceiver<ReconcileRequest<DisclosureRequest>>,
+    /// Approvals that are due.
+    pub approval: UnboundedReceiver<ReconcileRequest<Approval>>,
 }
 
 /// Knows which pipelines a change concerns.
@@ -41,6 +51,8 @@ pub struct Router {
     sharing_policy: UnboundedSender<ReconcileRequest<SharingPolicy>>,
     legal_hold: UnboundedSender<ReconcileRequest<LegalHold>>,
     legal_order: UnboundedSender<ReconcileRequest<LegalOrder>>,
+    disclosure_request: UnboundedSender<ReconcileRequest<DisclosureRequest>>,
+    approval: UnboundedSender<ReconcileRequest<Approval>>,
     index: OnceLock<Index>,
     pub(super) secrets: TenantSecrets,
 }
@@ -60,6 +72,8 @@ impl Router {
         let (sharing_policy, sharing_policy_queue) = unbounded_channel();
         let (legal_hold, legal_hold_queue) = unbounded_channel();
         let (legal_order, legal_order_queue) = unbounded_channel();
+        let (disclosure_request, disclosure_request_queue) = unbounded_channel();
+        let (approval, approval_queue) = unbounded_channel();
         let index = OnceLock::new();
         let router = Self {
             tenant,
@@ -69,6 +83,8 @@ impl Router {
             sharing_policy,
             legal_hold,
             legal_order,
+            disclosure_request,
+            approval,
             index,
             secrets,
         };
@@ -80,6 +96,8 @@ impl Router {
             sharing_policy: sharing_policy_queue,
             legal_hold: legal_hold_queue,
             legal_order: legal_order_queue,
+            disclosure_request: disclosure_request_queue,
+            approval: approval_queue,
         };
         (Arc::new(router), queues)
     }
@@ -96,6 +114,8 @@ impl Router {
         self.retention_policies_of(&tenant.spec.namespace, |_| true);
         self.legal_holds_of(&tenant.spec.namespace);
         self.legal_orders_of(&tenant.spec.namespace);
+        // Who its members are decides.
+        self.disclosure_requests_of(&tenant.spec.namespace, |_| true);
     }
 
     pub(super) fn camera(&self, camera: &Camera) {
@@ -124,8 +144,52 @@ impl Router {
         }
     }
 
+    /// The requests that name it, and the one that it follows.
     pub(super) fn legal_order(&self, order: &LegalOrder) {
         send(&self.legal_order, ObjectRef::from_obj(order));
+        let (name, follows) = (order.name_any(), order.spec.request_ref.as_ref().map(|request| &request.uid));
+        if let Some(namespace) = order.namespace() {
+            self.disclosure_requests_of(&namespace, |request| {
+                let named = request.spec.legal_order_ref.as_ref();
+                named.is_some_and(|order| order.name == name)
+                    || (follows.is_some() && request.metadata.uid.as_ref() == follows)
+            });
+        }
+    }
+
+    pub(super) fn disclosure_request(&self, request: &DisclosureRequest) {
+        send(&self.disclosure_request, ObjectRef::from_obj(request));
+        // Approvals that were there before it.
+        let Some(index) = self.index.get() else { return };
+        let about =
+            |approval: &Approval| Some(&approval.spec.request_ref.uid) == request.metadata.uid.as_ref();
+        for approval in index.approvals.state().iter().filter(|approval| about(approval)) {
+            send(&self.approval, ObjectRef::from_obj(&**approval));
+        }
+    }
+
+    /// The request that it answers decides how it counts.
+    pub(super) fn approval(&self, approval: &Approval) {
+        send(&self.approval, ObjectRef::from_obj(approval));
+        if let Some(namespace) = approval.namespace() {
+            let uid = &approval.spec.request_ref.uid;
+            self.disclosure_requests_of(&namespace, |request| request.metadata.uid.as_ref() == Some(uid));
+        }
+    }
+
+    /// A disclosure Job began or ended.
+    pub(super) fn disclosure_pod(&self, pod: &Pod) {
+        let Some((namespace, uid)) = pod.namespace().zip(pod.labels().get(REQUEST_LABEL)) else { return };
+        self.disclosure_requests_of(&namespace, |request| request.metadata.uid.as_ref() == Some(uid));
+    }
+
+    fn disclosure_requests_of(&self, namespace: &str, which: impl Fn(&DisclosureRequest) -> bool) {
+        let Some(index) = self.index.get() else { return };
+        for request in in_namespace(&index.disclosure_requests, namespace) {
+            if which(&request) {
+                send(&self.disclosure_request, ObjectRef::from_obj(&*request));
+            }
+        }
     }
 
     fn legal_holds_of(&self, namespace: &str) {
@@ -157,6 +221,7 @@ impl Router {
         if let Some(namespace) = policy.namespace() {
             // It may trust an authority now.
             self.legal_orders_of(&namespace);
+            self.disclosure_requests_of(&namespace, |_| true);
         }
     }
 

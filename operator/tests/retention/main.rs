@@ -5,6 +5,8 @@
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
 mod census;
+#[path = "../cluster/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod cluster;
 mod holds;
 mod intents;

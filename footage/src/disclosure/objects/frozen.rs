@@ -86,14 +86,20 @@ impl Frozen {
 
     /// SHA-256 of RFC 8785's form of {apiVersion, kind, namespace, name, uid, spec without `withdrawn`}.
     pub fn digest(&self, kind: &str) -> Digest32 {
-        Digest32(sha256(&canonical(&json!({
+        Digest32(sha256(self.canonical(kind).as_bytes()))
+    }
+
+    /// What the digest is made over.
+    pub fn canonical(&self, kind: &str) -> String {
+        let bytes = canonical(&json!({
             "apiVersion": API_VERSION,
             "kind": kind,
             "namespace": self.namespace,
             "name": self.name,
             "uid": self.uid,
             "spec": self.spec_without(&["withdrawn"]),
-        }))))
+        }));
+        String::from_utf8(bytes).unwrap_or_else(|e| unreachable!("JSON is UTF-8: {e}"))
     }
 
     fn spec_without(&self, fields: &[&str]) -> Map<String, Value> {

@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     error::Error,
     identity, kube_api,
-    log::{new_revision, policy_revision},
+    log::{policy_revision, revision_line},
 };
 
 /// A revision that could not be logged is tried again after this.
@@ -42,9 +42,9 @@ pub async fn reconcile(policy: Arc<SharingPolicy>, context: Arc<Context>) -> Res
 async fn log(policy: &SharingPolicy, namespace: &str, context: &Context) -> bool {
     let Some(tenant) = context.index.bound_tenant(namespace) else { return false };
     let Some(revision) = policy_revision(policy) else { return false };
-    let entry = new_revision(&revision, context.now());
+    let line = revision_line(&revision.policy);
     // The Tenant's LogReady says why it cannot be logged.
-    context.logs.append(&tenant, &[entry], context).await.is_ok()
+    context.logs.succeed(&tenant, &[(line, revision.into())], context).await.is_ok()
 }
 
 /// Revisions are counted as they come; the log holds them.

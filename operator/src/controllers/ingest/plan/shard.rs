@@ -74,7 +74,7 @@ pub fn shard(
     let mut cameras = BTreeMap::new();
     for (id, camera) in &wanted.cameras {
         let told = observed.current.as_ref().and_then(|current| current.cameras.get(id));
-        let Some(config) = revisions.in_force(&camera.config, told) else {
+        let Some(config) = revisions.in_force(id, &camera.config, told) else {
             placements.cameras.insert(camera.config.name.clone(), not(&revisions.verdict()));
             continue;
         };

@@ -80,7 +80,10 @@ fn made(wanted: &Wanted) -> Keys {
 
 /// Every revision is in the log.
 fn logged(wanted: &Wanted) -> Revisions {
-    Revisions { logged: wanted.revisions.iter().map(|revision| revision.digest.clone()).collect() }
+    Revisions {
+        logged: wanted.revisions.iter().map(|revision| revision.digest.clone()).collect(),
+        assigned: wanted.cameras.keys().cloned().collect(),
+    }
 }
 
 fn why<'a>(planned: &'a Planned, camera: &str) -> Option<&'a str> {

@@ -54,6 +54,8 @@ pub struct WantedCamera {
     pub retention_policy: String,
     /// The SharingPolicy's name.
     pub sharing_policy: Option<String>,
+    /// Its lasting identity, once it has one.
+    pub sharing_policy_id: Option<String>,
 }
 
 impl Wanted {
@@ -149,6 +151,7 @@ fn wanted_camera(tenant: &Tenant, observed: &Observed, camera: &Camera) -> Resul
         config,
         retention_policy: retention.name_any(),
         sharing_policy: sharing.map(ResourceExt::name_any),
+        sharing_policy_id: sharing.and_then(identity::of).map(str::to_owned),
     };
     Ok(Some((id, (policy, retention.spec.key_epoch.as_secs()), wanted)))
 }

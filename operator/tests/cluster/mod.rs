@@ -24,6 +24,7 @@ use crate::bao::Bao;
 
 const TOKEN: &str = "token-of-a-test-server";
 const HCL: &str = include_str!("../../src/vault_setup/policies/operator.hcl");
+const DISCLOSURE: &str = include_str!("../../src/vault_setup/policies/disclosure.hcl");
 /// A debug build on a machine that does much else is slow.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -32,6 +33,8 @@ pub struct Cluster {
     pub folder: tempfile::TempDir,
     pub bao: Bao,
     s3: S3,
+    /// Signs tokens as the API server would.
+    signer: rcgen::KeyPair,
 }
 
 /// Asks again and again until there is an answer.
@@ -56,7 +59,8 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         let [client, peer, secure] = free_ports();
         let s3 = S3::start(&["footage", "log"], &[]);
-        let mut cluster = Self { processes: Vec::new(), bao, folder, s3 };
+        let signer = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let mut cluster = Self { processes: Vec::new(), bao, folder, s3, signer };
         let path = cluster.folder.path().to_owned();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -135,27 +139,42 @@ impl Cluster {
             })
             .await;
         }
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-        let now = jiff::Timestamp::now().as_second();
-        let head = part(&json!({"alg": "EdDSA", "typ": "JWT"}));
-        let claims =
-            json!({"sub": "operator", "aud": "vault", "iat": now, "nbf": now - 60, "exp": now + 3_600});
-        let body = part(&claims);
-        let signature = key.sign(format!("{head}.{body}").as_bytes()).unwrap();
-        let token = format!("{head}.{body}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature));
-        fs::write(self.folder.path().join("token"), token).unwrap();
+        fs::write(self.folder.path().join("token"), self.token("operator", "camerafleet-system")).unwrap();
         let bao = &self.bao;
         let policy = HCL.replace("@MOUNT_PREFIX@", "camerafleet");
         bao.must("POST", "sys/policies/acl/camerafleet-operator", json!({"policy": policy})).await;
         bao.must("POST", "sys/auth/kubernetes", json!({"type": "jwt"})).await;
-        let keys = json!({"jwt_validation_pubkeys": [key.public_key_pem()], "jwt_supported_algs": ["EdDSA"]});
+        let keys = json!({"jwt_validation_pubkeys": [self.signer.public_key_pem()], "jwt_supported_algs": ["EdDSA"]});
         bao.must("POST", "auth/kubernetes/config", keys).await;
         let role = json!({
             "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"],
             "token_policies": ["camerafleet-operator"], "token_no_default_policy": true,
         });
         bao.must("POST", "auth/kubernetes/role/camerafleet-operator", role).await;
+        // The jobs' role is held to its own namespace's mount by the token's, as with the Kubernetes method.
+        let accessor = bao.must("GET", "sys/auth", Value::Null).await["kubernetes/"]["accessor"].clone();
+        let policy = DISCLOSURE
+            .replace("@MOUNT_PREFIX@", "camerafleet")
+            .replace("@AUTH_ACCESSOR@", accessor.as_str().unwrap());
+        bao.must("POST", "sys/policies/acl/camerafleet-disclosure", json!({"policy": policy})).await;
+        let role = json!({
+            "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "bound_subject": "disclosure",
+            "claim_mappings": {"namespace": "service_account_namespace"},
+            "token_policies": ["camerafleet-disclosure"], "token_no_default_policy": true,
+        });
+        bao.must("POST", "auth/kubernetes/role/camerafleet-disclosure", role).await;
+    }
+
+    /// A token for Vault, as a pod's of this account in this namespace.
+    pub fn token(&self, account: &str, namespace: &str) -> String {
+        let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let now = jiff::Timestamp::now().as_second();
+        let head = part(&json!({"alg": "EdDSA", "typ": "JWT"}));
+        let body = part(&json!({
+            "sub": account, "namespace": namespace, "aud": "vault", "iat": now, "nbf": now - 60, "exp": now + 3_600,
+        }));
+        let signature = self.signer.sign(format!("{head}.{body}").as_bytes()).unwrap();
+        format!("{head}.{body}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// Starts the operator as its Deployment does.
@@ -172,7 +191,9 @@ impl Cluster {
                 .env("VAULT_ADDR", self.bao.config.address.as_str())
                 .env("VAULT_TOKEN_FILE", path.join("token"))
                 .env("LOG_S3_ENDPOINT", self.endpoint())
-                .env("LOG_S3_BUCKET", "log"),
+                .env("LOG_S3_BUCKET", "log")
+                // Webhooks' servers of tests have no certificate.
+                .env("ALLOW_HTTP_WEBHOOKS", "true"),
             "operator",
         );
     }
@@ -237,6 +258,11 @@ impl Cluster {
         path
     }
 
+    /// The keys of a bucket's objects below a folder, sorted.
+    pub fn store_keys(&self, bucket: &str, below: &str) -> Vec<String> {
+        self.s3.keys(bucket, below)
+    }
+
     /// An object of the tenant's bucket.
     pub fn file(&self, key: &str) -> PathBuf {
         self.s3.folder("footage").join(key)
@@ -250,6 +276,13 @@ impl Cluster {
         let config = serde_json::from_value(config).unwrap();
         let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.unwrap();
         kube::Client::try_from(config).unwrap()
+    }
+
+    /// As somebody, with an object to be created.
+    pub fn create_as(&self, user: &str, object: &Value) -> Result<Value, String> {
+        let bytes = object.to_string().into_bytes();
+        let made = self.try_kubectl(&["create", "--as", user, "-f", "-", "-o", "json"], Some(&bytes))?;
+        Ok(serde_json::from_str(&made).unwrap())
     }
 
     /// As an administrator.
@@ -297,7 +330,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let kinds = "tenants,retentionpolicies,legalholds,legalorders,cronjobs,pods";
+            let kinds = "tenants,retentionpolicies,legalholds,legalorders,disclosurerequests,approvals,cronjobs,jobs,pods";
             let seen = self.try_kubectl(&["get", kinds, "--all-namespaces", "-o", "yaml"], None);
             eprintln!("{}\nthe operator's log:\n{}", seen.unwrap_or_else(|e| e), self.log());
         }

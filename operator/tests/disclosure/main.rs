@@ -1,0 +1,18 @@
+//! A disclosure from request to package, at a real API server with a real Vault and a real S3 server: the operator's own
+//! program under its own account, and the disclosure Job's code under the account, the files and the rights that the operator
+//! makes for it.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../../footage/tests/bao/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod bao;
+#[path = "../cluster/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod cluster;
+mod consent;
+mod hooks;
+mod job;
+mod orders;
+mod owners;
+mod stage;
