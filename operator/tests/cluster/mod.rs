@@ -35,6 +35,7 @@ pub struct Cluster {
     s3: S3,
     /// Signs tokens as the API server would.
     signer: rcgen::KeyPair,
+    metrics_port: u16,
 }
 
 /// Asks again and again until there is an answer.
@@ -60,7 +61,7 @@ impl Cluster {
         let [client, peer, secure] = free_ports();
         let s3 = S3::start(&["footage", "log"], &[]);
         let signer = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        let mut cluster = Self { processes: Vec::new(), bao, folder, s3, signer };
+        let mut cluster = Self { processes: Vec::new(), bao, folder, s3, signer, metrics_port: free_port() };
         let path = cluster.folder.path().to_owned();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -187,7 +188,7 @@ impl Cluster {
                 .env("POD_NAME", "operator-0")
                 .env("POD_NAMESPACE", "camerafleet-system")
                 .env("IMAGE", "registry.example.com/camerafleet:v1")
-                .env("LISTEN", format!("127.0.0.1:{}", free_port()))
+                .env("LISTEN", format!("127.0.0.1:{}", self.metrics_port))
                 .env("VAULT_ADDR", self.bao.config.address.as_str())
                 .env("VAULT_TOKEN_FILE", path.join("token"))
                 .env("LOG_S3_ENDPOINT", self.endpoint())
@@ -226,6 +227,11 @@ impl Cluster {
     /// The operator's log, for when something is not as it should be.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default()
+    }
+
+    /// Where the operator shows its metrics.
+    pub fn metrics(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
     }
 
     pub fn endpoint(&self) -> String {

@@ -224,7 +224,11 @@ async fn while_admission_is_off_nothing_is_authorised_and_what_was_made_then_nev
     .await;
     // An administrator forges an owner's word.
     let forged = stage.answer(&seen, "forged", "a@example.com", json!({}));
-    until("the forgery to be taken", async || stage.cluster.create_as("test", &forged).ok()).await;
+    let bytes = forged.to_string().into_bytes();
+    until("the forgery to be taken", async || {
+        stage.cluster.try_kubectl(&["create", "-f", "-"], Some(&bytes)).ok()
+    })
+    .await;
     until("it to be noted", async || {
         (reason(&get(&stage.cluster, "approval", "forged")?, "Ready")? == "ApprovalWithdrawn").then_some(())
     })
