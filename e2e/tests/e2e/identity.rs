@@ -74,4 +74,3 @@ async fn an_identity_outlives_its_object_and_is_nobody_elses() -> Result<()> {
     cameras.delete("stairs", &DeleteParams::default()).await?;
     Ok(())
 }
-
