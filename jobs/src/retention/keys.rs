@@ -9,7 +9,7 @@ use camerafleet_footage::{
         key_due_at,
         listing::{Place, has_footage},
     },
-    vault::VaultError,
+    vault::{TransitKeys as _, VaultError},
 };
 
 use super::{
@@ -90,7 +90,7 @@ async fn destroy_one<P: PolicySource>(
     }
     let vault = session.vault(job).await?;
     session.log(job).await?.prove(intent).await?;
-    vault.delete_key(&job.config.vault.mount, name).await?;
+    vault.destroy(&job.config.vault.mount, name).await?;
     Ok(Destroyed::Yes)
 }
 
