@@ -27,7 +27,7 @@ use camerafleet_footage::{
 use camerafleet_testkit::{Process, free_port, tool};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use jobs::retention::{Answer, Job, JobError, Keys, PolicySource, StoreClock, run};
+use jobs::retention::{Answer, Declared, Job, JobError, Keys, PolicySource, StoreClock, run};
 use object_store::{ObjectStore, aws::AmazonS3};
 use serde_json::json;
 
@@ -132,8 +132,8 @@ impl PolicySource for Policy {
         Ok(Vec::new())
     }
 
-    async fn declares(&self, _: &CameraId) -> Result<bool, JobError> {
-        Ok(true)
+    async fn declares(&self, _: &CameraId) -> Result<Declared, JobError> {
+        Ok(Declared::Yes)
     }
 }
 

@@ -83,6 +83,13 @@ pub struct TenantSpec {
     pub deletion_policy: TenantDeletionPolicy,
 }
 
+impl Tenant {
+    /// Whether it was deleted, and nothing is to be kept to its date.
+    pub fn is_shredded(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some() && self.spec.deletion_policy == TenantDeletionPolicy::Shred
+    }
+}
+
 /// A CIDR.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

@@ -126,7 +126,7 @@ async fn what_a_hold_covers_stays_and_opens_and_the_rest_goes() -> Result<()> {
     let hour = SignedDuration::from_hours(1);
     scratch.apply(&legal_hold(&door, now - hour, now)).await?;
     for name in ["door", "hall"] {
-        scratch.patch(name, json!({"recording": {"mode": "Off"}})).await?;
+        scratch.patch(name, json!({"recording": {"mode": "Disabled"}})).await?;
     }
     let holds = Api::<LegalHold>::namespaced(client.clone(), NAME);
     let hold = wait::until("the hold is effective", LIMIT, async || {

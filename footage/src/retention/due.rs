@@ -1,6 +1,6 @@
 //! When a segment is due.
 
-use camerafleet_crds::Span;
+use camerafleet_crds::{RetentionPolicy, Span};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::layout::{Epoch, SegmentName};
@@ -13,6 +13,15 @@ pub struct Terms {
     /// The policy is deleted: it lasts as long as its footage, and nothing new comes under it but what recorders that
     /// were told of it still write.
     pub retired: bool,
+}
+
+impl Terms {
+    /// A policy's. Where its Tenant is deleted to be shredded, nothing is kept to a date.
+    pub fn of(policy: &RetentionPolicy) -> Self {
+        let retired = policy.metadata.deletion_timestamp.is_some();
+        let shred = retired && policy.status.as_ref().is_some_and(|status| status.shred);
+        Self { keep_for: if shred { Span::seconds(0) } else { policy.spec.keep_for }, retired }
+    }
 }
 
 /// From when on a segment's time counts: the later of the end that its name claims and the moment at which the

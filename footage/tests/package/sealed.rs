@@ -63,13 +63,19 @@ fn what_is_not_granted_whole_is_not_given_sealed() {
 
 /// Whoever writes to the store chooses the name, and not what is in the media.
 #[test]
-fn sound_under_a_silent_name_is_seen() {
+fn sound_that_nobody_told_of_is_seen() {
+    let world = World::new(&[Film { sound: true, untold: true, ..Film::PLAIN }]);
+    let refused = world.sealed(&world.contents(0, 4_000, false));
+    assert!(matches!(refused, Err(PackageError::NotWhole { .. })));
+}
+
+#[test]
+fn a_segment_renamed_to_a_silent_one_is_refused() {
     let mut world = World::new(&[Film { sound: true, ..Film::PLAIN }]);
     let mut silent = world.names[0].clone();
     silent.tracks = camerafleet_footage::layout::Tracks::Video;
     let file = world.files.remove(&world.names[0].key("elm")).unwrap();
     world.files.insert(silent.key("elm"), file);
     world.names[0] = silent;
-    let refused = world.sealed(&world.contents(0, 4_000, false));
-    assert!(matches!(refused, Err(PackageError::NotWhole { .. })));
+    assert!(matches!(world.segment(0), Err(PackageError::Damaged { .. })));
 }

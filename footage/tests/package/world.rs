@@ -32,12 +32,14 @@ pub const RATE: i64 = 25;
 pub struct Film {
     pub seconds: i64,
     pub sound: bool,
+    /// Sound in the media that neither name nor header tells of.
+    pub untold: bool,
     /// Frames that are shown in another order than they come.
     pub reordered: bool,
 }
 
 impl Film {
-    pub const PLAIN: Self = Self { seconds: 4, sound: false, reordered: false };
+    pub const PLAIN: Self = Self { seconds: 4, sound: false, untold: false, reordered: false };
 }
 
 pub struct World {
@@ -60,7 +62,7 @@ impl World {
         for film in films {
             let media = film.shoot();
             let opened = Timestamp::from_millisecond(at_ms).unwrap();
-            let tracks = if film.sound { Tracks::VideoAudio } else { Tracks::Video };
+            let tracks = if film.sound && !film.untold { Tracks::VideoAudio } else { Tracks::Video };
             let mut writer = stream.open(&policy(), opened, None, tracks, Vec::new()).unwrap();
             writer.write_all(&media).unwrap();
             let (finished, file) =

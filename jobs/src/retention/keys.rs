@@ -9,10 +9,14 @@ use camerafleet_footage::{
         key_due_at,
         listing::{Place, has_footage},
     },
-    vault::VaultError,
+    vault::{TransitKeys as _, VaultError},
 };
 
-use super::{Job, JobError, PolicySource, Report, copy, holds, policy::Checked, session::Session};
+use super::{
+    Job, JobError, PolicySource, Report, copy, holds,
+    policy::{Checked, Declared},
+    session::Session,
+};
 
 /// Destroys what is named and due. One key that fails does not keep the others.
 pub(super) async fn destroy<P: PolicySource>(
@@ -77,7 +81,7 @@ async fn destroy_one<P: PolicySource>(
     let name = intent.key.as_str();
     let verdict = match Named::parse(name, place) {
         Some(Named::Epoch(epoch)) => epoch_may_go(job, place, &epoch, name, begun, session).await?,
-        Some(Named::Camera(camera)) => camera_may_go(job, place, &camera, name, begun).await?,
+        Some(Named::Camera(camera)) => camera_may_go(job, place, &camera, intent, begun).await?,
         Some(Named::Hold(hold)) => hold_may_go(job, &hold, name, begun, session).await?,
         None => Destroyed::NotDue,
     };
@@ -86,7 +90,7 @@ async fn destroy_one<P: PolicySource>(
     }
     let vault = session.vault(job).await?;
     session.log(job).await?.prove(intent).await?;
-    vault.delete_key(&job.config.vault.mount, name).await?;
+    vault.destroy(&job.config.vault.mount, name).await?;
     Ok(Destroyed::Yes)
 }
 
@@ -150,20 +154,25 @@ async fn epoch_may_go<P: PolicySource>(
 }
 
 /// A camera's key opens with any epoch's: it stays while a segment is left anywhere, while the camera is declared, and
-/// while a hold names it.
+/// while a hold names it. To shred it, what is left is no reason, nor is a Camera that is deleted to be shredded.
 async fn camera_may_go<P: PolicySource>(
     job: &Job<P>,
     place: &Place,
     camera: &CameraId,
-    name: &str,
+    intent: &DestroyIntent,
     begun: &Holds,
 ) -> Result<Destroyed, JobError> {
-    let left = has_footage(&*job.store, &place.prefix, &place.tenant, camera)
-        .await
-        .map_err(|source| JobError::Store { doing: "look for footage of a camera".to_owned(), source })?;
-    let declared = left || job.policy.declares(camera).await?;
+    let left = !intent.shred
+        && has_footage(&*job.store, &place.prefix, &place.tenant, camera)
+            .await
+            .map_err(|source| JobError::Store { doing: "look for footage of a camera".to_owned(), source })?;
+    let needed = match job.policy.declares(camera).await? {
+        Declared::Yes => true,
+        Declared::ToShred => !intent.shred,
+        Declared::No => false,
+    };
     let fresh = holds::fresh(job, begun).await?;
-    if declared || !fresh.policy.names(name) {
+    if left || needed || !fresh.policy.names(&intent.key) {
         return Ok(Destroyed::NotDue);
     }
     Ok(if fresh.holds.name(camera) { Destroyed::Held } else { Destroyed::Yes })

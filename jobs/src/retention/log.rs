@@ -10,7 +10,10 @@ use std::{
 use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
     ids::HoldId,
-    log::{Entry, LOG_KEY, Leaf, LogError, LogKey, Reader, Snapshot, entry::kind_name},
+    log::{
+        Entry, LOG_KEY, Leaf, LogError, LogKey, Reader, Snapshot,
+        entry::{DestroyCause, kind_name},
+    },
     vault::Vault,
 };
 use futures::StreamExt as _;
@@ -66,7 +69,9 @@ impl Log {
         let (record, _) = opened.verify(&self.key).map_err(unproven)?;
         match record.entry {
             Entry::DestroyIntent(logged)
-                if logged.key == intent.key && !self.told.withdrawn.contains(&index) =>
+                if logged.key == intent.key
+                    && (logged.cause == DestroyCause::Shred) == intent.shred
+                    && !self.told.withdrawn.contains(&index) =>
             {
                 Ok(())
             }

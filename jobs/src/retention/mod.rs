@@ -35,7 +35,7 @@ use tokio::time::Instant;
 
 pub use clock::StoreClock;
 pub use error::JobError;
-pub use policy::{Answer, KubePolicy, PolicySource};
+pub use policy::{Answer, Declared, KubePolicy, PolicySource};
 pub use report::{CameraReport, Report};
 pub use setup::{read_config, read_log_store, read_store, read_versions, report_termination};
 pub use versions::Versions;

@@ -20,6 +20,17 @@ pub struct Answer {
     pub date: Option<Timestamp>,
 }
 
+/// Whether a Camera is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// It may be recorded again.
+    Yes,
+    /// It is deleted with `deletionPolicy: Shred`, and waits for its key to go.
+    ToShred,
+    /// None with its identity is.
+    No,
+}
+
 /// Where the policy is read.
 pub trait PolicySource: Sync {
     /// Reads it now.
@@ -29,7 +40,7 @@ pub trait PolicySource: Sync {
     fn holds(&self) -> impl Future<Output = Result<Vec<LegalHold>, JobError>> + Send;
 
     /// Whether a Camera with this identity is declared now.
-    fn declares(&self, camera: &CameraId) -> impl Future<Output = Result<bool, JobError>> + Send;
+    fn declares(&self, camera: &CameraId) -> impl Future<Output = Result<Declared, JobError>> + Send;
 }
 
 /// The API server.
@@ -64,18 +75,20 @@ impl KubePolicy {
         }
     }
 
-    async fn find(&self, camera: &CameraId) -> Result<bool, String> {
+    async fn find(&self, camera: &CameraId) -> Result<Declared, String> {
         let api = Api::<Camera>::namespaced(self.client.clone(), &self.namespace);
         let mut page = ListParams::default().limit(PAGE);
         loop {
-            let list = api.list_metadata(&page).await.map_err(|e| e.to_string())?;
-            let mut ids = list.items.iter().filter_map(|found| found.annotations().get(ID_ANNOTATION));
-            if ids.any(|id| id == camera.as_str()) {
-                return Ok(true);
+            let list = api.list(&page).await.map_err(|e| e.to_string())?;
+            let is_it = |found: &&Camera| {
+                found.annotations().get(ID_ANNOTATION).map(String::as_str) == Some(camera.as_str())
+            };
+            if let Some(found) = list.items.iter().find(is_it) {
+                return Ok(if found.is_shredded() { Declared::ToShred } else { Declared::Yes });
             }
             match list.metadata.continue_.filter(|next| !next.is_empty()) {
                 Some(next) => page = page.continue_token(&next),
-                None => return Ok(false),
+                None => return Ok(Declared::No),
             }
         }
     }
@@ -103,7 +116,7 @@ impl PolicySource for KubePolicy {
         }
     }
 
-    async fn declares(&self, camera: &CameraId) -> Result<bool, JobError> {
+    async fn declares(&self, camera: &CameraId) -> Result<Declared, JobError> {
         match tokio::time::timeout(CALL_TIMEOUT, self.find(camera)).await {
             Ok(answer) => answer.map_err(|why| JobError::Policy { why }),
             Err(_) => Err(JobError::Policy { why: "it did not answer in time".to_owned() }),
@@ -151,10 +164,7 @@ impl Checked {
         };
         let policy = answer.policy.filter(ours).ok_or(JobError::NotOurPolicy)?;
         Ok(Self {
-            terms: Terms {
-                keep_for: policy.spec.keep_for,
-                retired: policy.metadata.deletion_timestamp.is_some(),
-            },
+            terms: Terms::of(&policy),
             most: policy.spec.max_bytes_per_camera.as_ref().map(Amount::value),
             intents: policy.status.map(|status| status.destroy_intents).unwrap_or_default(),
         })

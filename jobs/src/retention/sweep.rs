@@ -248,7 +248,13 @@ fn listing_failed(epoch: &Epoch, source: object_store::Error) -> JobError {
     JobError::Store { doing: "list an epoch's objects".to_owned(), source }
 }
 
-/// Deletes a batch. An object that is gone already counts as deleted: that is how S3 answers.
+/// Whether a store says that an object is gone already. S3 counts that as deleted; a server that lost the race with
+/// another run of the job says so, in an error whose code `object_store` gives in its text only.
+fn is_gone(said: &str) -> bool {
+    ["NoSuchKey", "NoSuchVersion"].iter().any(|code| said.contains(&format!("(code: {code})")))
+}
+
+/// Deletes a batch. An object that is gone already counts as deleted.
 async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Going>) -> Vec<Deleted> {
     let batch: Vec<Stored> = batch.into_iter().map(|going| going.object).collect();
     let paths: Vec<_> = batch.iter().map(|object| Ok(object.path.clone())).collect();
@@ -259,7 +265,7 @@ async fn delete(store: Arc<dyn ObjectStore>, batch: Vec<Going>) -> Vec<Deleted> 
         // A request that failed as a whole gives one answer for all of them.
         let failure = match results.next() {
             Some(Ok(_)) => None,
-            Some(Err(error)) => Some(error.to_string()),
+            Some(Err(error)) => Some(error.to_string()).filter(|said| !is_gone(said)),
             None => Some("the request as a whole failed".to_owned()),
         };
         if let Some(failure) = &failure {

@@ -11,5 +11,6 @@ mod keys;
 mod objects;
 mod policies;
 mod refusals;
+mod shred;
 mod support;
 mod versions;

@@ -125,6 +125,15 @@ async fn what_cannot_be_deleted_is_told_and_keeps_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_deleted_first_is_deleted() {
+    let s3 = S3::start();
+    s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(200));
+    let overtaken = Faulty { store: s3.store(), fault: Fault::Overtaken, requests: AtomicUsize::new(0) };
+    let summary = run(&job(&s3, Arc::new(overtaken), &Policy::new("1h"), None)).await.summary;
+    assert_eq!((summary.outcome, summary.overdue_objects), (Outcome::Done, 0), "{}", summary.message);
+}
+
+#[tokio::test]
 async fn a_camera_above_its_limit_loses_its_oldest_and_no_other_loses_any() {
     let s3 = S3::start();
     let mut all = Vec::new();

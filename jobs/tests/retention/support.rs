@@ -26,7 +26,7 @@ use camerafleet_footage::{
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
-use jobs::retention::{Answer, Job, JobError, Keys, PolicySource, StoreClock};
+use jobs::retention::{Answer, Declared, Job, JobError, Keys, PolicySource, StoreClock};
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult, aws::AmazonS3, path::Path,
@@ -137,6 +137,8 @@ pub struct Policy {
     pub changes: Arc<Mutex<Option<(usize, Span)>>>,
     /// The cameras that are declared.
     pub cameras: Vec<String>,
+    /// Those that are deleted to be shredded.
+    pub to_shred: Vec<String>,
     /// The holds: the first answer is given once, the last for ever; none is a failure.
     pub holds: Arc<Mutex<VecDeque<Option<Vec<LegalHold>>>>>,
 }
@@ -152,6 +154,7 @@ impl Policy {
             date: || Some(Timestamp::now()),
             changes: Arc::default(),
             cameras: Vec::new(),
+            to_shred: Vec::new(),
             holds: Arc::new(Mutex::new([Some(Vec::new())].into())),
         }
     }
@@ -206,8 +209,13 @@ impl PolicySource for Policy {
         answer.ok_or_else(|| JobError::Holds { why: "it does not answer".to_owned() })
     }
 
-    async fn declares(&self, camera: &CameraId) -> Result<bool, JobError> {
-        Ok(self.cameras.iter().any(|declared| declared == camera.as_str()))
+    async fn declares(&self, camera: &CameraId) -> Result<Declared, JobError> {
+        let is_in = |cameras: &[String]| cameras.iter().any(|declared| declared == camera.as_str());
+        Ok(match () {
+            () if is_in(&self.cameras) => Declared::Yes,
+            () if is_in(&self.to_shred) => Declared::ToShred,
+            () => Declared::No,
+        })
     }
 }
 
@@ -262,13 +270,12 @@ pub async fn log(s3: &S3, vault: &Vault, entries: &[(String, Entry)]) -> Vec<u64
 
 /// Logs intents as the operator does.
 pub async fn log_intents(s3: &S3, vault: &Vault, keys: &[&str]) -> Vec<u64> {
+    log_intents_by(entry::DestroyCause::PastKeepFor, s3, vault, keys).await
+}
+
+pub async fn log_intents_by(cause: entry::DestroyCause, s3: &S3, vault: &Vault, keys: &[&str]) -> Vec<u64> {
     let intent = |key: &&str| {
-        let intent = entry::DestroyIntent {
-            key: (*key).to_owned(),
-            cause: entry::DestroyCause::PastKeepFor,
-            policy: None,
-            epoch_end: None,
-        };
+        let intent = entry::DestroyIntent { key: (*key).to_owned(), cause, policy: None, epoch_end: None };
         (format!("destroy-intent/{key}"), intent.into())
     };
     log(s3, vault, &keys.iter().map(intent).collect::<Vec<_>>()).await
@@ -315,6 +322,8 @@ pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<K
 pub enum Fault {
     /// It refuses each object, as for a lock.
     Refuses,
+    /// Somebody else deletes each object first, and it says so.
+    Overtaken,
     /// It does so many requests and then answers no more.
     HangsAfter(usize),
     /// It takes so many objects and then answers no more.
@@ -347,6 +356,18 @@ impl ObjectStore for Faulty {
         };
         match self.fault {
             Fault::Refuses => locations.map(move |path| Err(refuse(path?))).boxed(),
+            Fault::Overtaken => {
+                let gone = |path: Path| {
+                    object_store::Error::Generic {
+                    store: "S3",
+                    source: format!(
+                        "DeleteObjects request failed for key {path}: The specified key does not exist. (code: NoSuchKey)"
+                    )
+                    .into(),
+                }
+                };
+                self.store.delete_stream(locations).map(move |path| Err(gone(path?))).boxed()
+            }
             Fault::HangsAfter(n) if self.requests.fetch_add(1, Ordering::SeqCst) >= n => {
                 futures::stream::pending().boxed()
             }

@@ -121,6 +121,11 @@ impl Router {
     pub(super) fn camera(&self, camera: &Camera) {
         send(&self.camera, ObjectRef::from_obj(camera));
         self.recorders_of(camera.namespace().as_deref());
+        if camera.is_shredded()
+            && let Some(namespace) = camera.namespace()
+        {
+            self.retention_policies_of(&namespace, |_| true);
+        }
     }
 
     pub(super) fn retention_policy(&self, policy: &RetentionPolicy) {

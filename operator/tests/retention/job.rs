@@ -2,7 +2,7 @@
 
 use camerafleet_footage::ids::CameraId;
 use jiff::Timestamp;
-use jobs::retention::{JobError, KubePolicy, PolicySource as _};
+use jobs::retention::{Declared, JobError, KubePolicy, PolicySource as _};
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -43,8 +43,8 @@ async fn the_job_reads_its_policy_the_holds_and_the_cameras_and_fails_where_it_m
         "spec": {"source": {"url": "rtsp://198.51.100.7/1"}},
     }));
     let camera = until("the camera's id", async || id(&get(&cluster, "camera", "door")?)).await;
-    assert!(short.declares(&CameraId::parse(camera).unwrap()).await.unwrap());
-    assert!(!short.declares(&CameraId::parse("c-9").unwrap()).await.unwrap());
+    assert_eq!(short.declares(&CameraId::parse(camera).unwrap()).await.unwrap(), Declared::Yes);
+    assert_eq!(short.declares(&CameraId::parse("c-9").unwrap()).await.unwrap(), Declared::No);
 
     // One whose rights are gone reads nothing: that is a failure, and never "there is none".
     assert!(short.read().await.is_ok() && source(&client, "other").read().await.is_err());

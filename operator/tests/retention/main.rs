@@ -12,6 +12,7 @@ mod holds;
 mod intents;
 mod job;
 mod restored;
+mod shred;
 
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},

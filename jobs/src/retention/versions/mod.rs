@@ -189,7 +189,10 @@ impl Versions {
         if !status.is_success() {
             return Err(refused(DOING, status, &answer));
         }
-        xml::errors(&answer).map_err(|why| failed(DOING, why))
+        let stay = xml::errors(&answer).map_err(|why| failed(DOING, why))?;
+        // Another run of the job was faster.
+        let is_gone = |code: &str| matches!(code, "NoSuchKey" | "NoSuchVersion");
+        Ok(stay.into_iter().filter(|(_, code)| !is_gone(code)).collect())
     }
 
     async fn send(

@@ -11,7 +11,7 @@ use camerafleet_footage::{
     hold::Holds,
     ids::{CameraId, PolicyId, TenantId},
     layout::{Epoch, parse_camera_key_name, parse_epoch_key_name, parse_hold_key_name},
-    retention::{EpochUse, Recorder, RunSummary, listing::has_footage},
+    retention::{EpochUse, Recorder, RunSummary, Terms, listing::has_footage},
     shard::{CONFIG_KEY, ShardConfig},
     vault::VaultError,
 };
@@ -23,7 +23,7 @@ use kube::{Api, ResourceExt};
 use super::{
     intents,
     look::{Left, left, look, orphaned, uncopied},
-    plan::{OtherKeys, is_other, terms},
+    plan::{OtherKeys, is_other},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
@@ -66,6 +66,8 @@ pub struct Observed {
     pub others: OtherKeys,
     /// The holds in force.
     pub holds: Holds,
+    /// The Cameras that are deleted and wait for their keys to go; looked for by one of the tenant's policies.
+    pub to_shred: Vec<Camera>,
     /// No other policy is in the namespace.
     pub last: bool,
     /// Who may still use them.
@@ -142,11 +144,15 @@ pub async fn gather(
     let mut other_keys = OtherKeys {
         ours: ids.first() == Some(&policy_id.as_str()),
         all: names.iter().flatten().filter(is_ours).cloned().collect(),
-        orphans: BTreeMap::new(),
-        ended: BTreeSet::new(),
+        ..OtherKeys::default()
     };
+    let mut to_shred = Vec::new();
     if other_keys.ours || standing.iter().any(is_other) {
-        other_keys.orphans = orphans(&other_keys.all, &recorded, &holds, &namespace, context).await?;
+        // Read now: a camera that is restored from a backup is never late.
+        let cameras = Api::<Camera>::namespaced(context.client.clone(), &namespace);
+        let cameras = kube_api::list(&cameras, "").await?;
+        other_keys.add_orphans(&cameras, &recorded, &holds, tenant.is_shredded());
+        to_shred = cameras.into_iter().filter(Camera::is_shredded).collect();
         other_keys.ended = ended(&other_keys.all, &holds, &tenant, context).await;
     }
     let orphaned = match (&store, &names) {
@@ -161,6 +167,7 @@ pub async fn gather(
         last: others.len() <= 1,
         others: other_keys,
         holds,
+        to_shred,
         used,
         standing,
         newest: Ok(BTreeMap::new()),
@@ -182,7 +189,7 @@ pub async fn gather(
             Err(_) => (Err("it did not answer in time".to_owned()), None),
         };
     observed.used.uncopied = newest.as_ref().map(uncopied).unwrap_or_default();
-    let terms = terms(policy);
+    let terms = Terms::of(policy);
     observed.left = newest.as_ref().ok().filter(|_| terms.retired).map(|found| left(found, terms));
     observed.newest =
         newest.map(|found| found.into_iter().map(|(epoch, found)| (epoch, found.newest)).collect());
@@ -216,24 +223,6 @@ fn epochs(names: Vec<String>, policy: &PolicyId) -> BTreeMap<Epoch, String> {
     ours.collect()
 }
 
-/// The keys of cameras that are neither declared, recorded nor held, of which nothing is known yet. Read now: a camera that is
-/// restored from a backup is never late.
-async fn orphans(
-    keys: &BTreeSet<String>,
-    recorded: &BTreeSet<CameraId>,
-    holds: &Holds,
-    namespace: &str,
-    context: &Context,
-) -> Result<BTreeMap<String, Option<bool>>, Error> {
-    let declared = kube_api::list(&Api::<Camera>::namespaced(context.client.clone(), namespace), "").await?;
-    let declared = declared.iter().filter_map(identity::of);
-    let kept: BTreeSet<&str> = declared.chain(recorded.iter().map(CameraId::as_str)).collect();
-    let orphan = |key: &&String| {
-        parse_camera_key_name(key).is_ok_and(|id| !kept.contains(id.as_str()) && !holds.name(&id))
-    };
-    Ok(keys.iter().filter(orphan).map(|key| (key.clone(), None)).collect())
-}
-
 /// The keys of holds that are over, by the log, too: one that a restore of the cluster lost is not.
 async fn ended(
     keys: &BTreeSet<String>,
@@ -258,8 +247,8 @@ async fn ended(
 async fn look_for_cameras(observed: &mut Observed) {
     let Ok(store) = &observed.store else { return };
     let tenant = &observed.tenant_id;
-    let orphans = futures::stream::iter(&mut observed.others.orphans);
-    let looking = orphans.for_each_concurrent(LISTINGS, async |(key, left)| {
+    let unknown = observed.others.orphans.iter_mut().filter(|(_, left)| left.is_none());
+    let looking = futures::stream::iter(unknown).for_each_concurrent(LISTINGS, async |(key, left)| {
         let Ok(camera) = parse_camera_key_name(key) else { return };
         match has_footage(&*store.client, &store.config.prefix, tenant, &camera).await {
             Ok(found) => *left = Some(found),

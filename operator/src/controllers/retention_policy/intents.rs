@@ -59,7 +59,8 @@ pub async fn record(
     let (name, parameters) = (policy.name_any(), PatchParams::default());
     kube_api::call(&doing, api.patch_status(&name, &parameters, &Patch::Merge(patch))).await?;
     for intent in new {
-        let note = format!("The key {} is past its date and will be destroyed.", intent.key);
+        let why = if intent.shred { "belongs to what is shredded" } else { "is past its date" };
+        let note = format!("The key {} {why} and will be destroyed.", intent.key);
         tell(policy, "DestroyIntended", "Destroy", note, context).await;
     }
     Ok(Ok(()))
@@ -100,6 +101,7 @@ fn entry(policy: &RetentionPolicy, intent: &DestroyIntent, id: String) -> NewEnt
         key: intent.key.clone(),
         cause: match parse_hold_key_name(&intent.key) {
             Ok(_) => DestroyCause::NoLongerNeeded,
+            Err(_) if intent.shred => DestroyCause::Shred,
             Err(_) => DestroyCause::PastKeepFor,
         },
         policy: policy.uid(),

@@ -19,7 +19,6 @@ use object_store::{ObjectStore as _, path::Path};
 use super::{
     gather::{Listed, Observed},
     intents::MAX_INTENTS,
-    plan::terms,
     store::TenantStore,
 };
 use crate::controllers::legal_hold;
@@ -74,7 +73,7 @@ pub(super) async fn look(policy: &RetentionPolicy, observed: &Observed, now: Tim
         tracing::warn!(policy = %observed.policy_id, %error, "cannot look into the tenant's store");
         "it refused or did not answer; the operator's log has the details".to_owned()
     };
-    let terms = terms(policy);
+    let terms = Terms::of(policy);
     let may_be_due = |epoch: &&Epoch| terms.retired || due_at(epoch.end(), terms.keep_for) <= now;
     let (mut newest, mut reports) = (BTreeMap::new(), BTreeMap::new());
     for epoch in keys.keys().filter(may_be_due).take(MAX_INTENTS) {

@@ -14,6 +14,7 @@ mod measure;
 mod plan;
 mod resources;
 mod schedule;
+mod shredded;
 mod status;
 mod store;
 
@@ -24,6 +25,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 
 pub use gather::tenant_of;
 pub use resources::POLICY_LABEL;
+pub use shredded::FINALIZER as SHRED_FINALIZER;
 pub use store::{TenantStore, read as read_store};
 
 use crate::{context::Context, error::Error, finalizer, identity, kube_api};
@@ -75,6 +77,9 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         // It is told when it is logged, and the policy stays until then.
         plan.shredding.keep_gone();
         plan.release = false;
+    }
+    if destroyed.is_ok() {
+        shredded::tell(&observed, &context).await?;
     }
     if plan.release {
         // Before it is let go: what was destroyed last shall be told.

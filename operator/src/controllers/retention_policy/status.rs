@@ -50,6 +50,8 @@ pub fn status(
             status.oldest_footage_time = summary.oldest_footage_time.map(Time);
         }
     }
+    // Irrevocable: the Tenant is deleted, and so is the policy.
+    status.shred |= policy.metadata.deletion_timestamp.is_some() && observed.tenant.is_shredded();
     status.destroy_intents = intents(&plan.shredding, applied);
     destroyed(&mut status, policy, &plan.shredding, now);
     let mut verdicts = vec![("Ready", ready(policy, observed, plan, applied))];

@@ -85,7 +85,7 @@ fn draining(tenant: &Tenant, progress: Progress) -> Verdict {
         TenantDeletionPolicy::Shred => Verdict::no(
             "Draining",
             format!(
-                "{waits} (deletionPolicy Shred is not carried out in this version: footage lives to its date.)"
+                "Its footage is shredded by the next runs of the retention jobs; what a LegalHold covers stays until that ends. {waits}"
             ),
         ),
     }

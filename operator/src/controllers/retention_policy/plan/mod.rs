@@ -33,7 +33,7 @@ pub struct Plan {
     pub shredding: Shredding,
     /// Nothing depends on the deleted policy any more.
     pub release: bool,
-    /// The tenant is deleted and its last footage is gone: its Cameras go, and their keys after them.
+    /// The tenant is deleted, and its last footage is gone or to be shredded: its Cameras go, and their keys after them.
     pub forget_cameras: bool,
     /// When to look again.
     pub look_again: Duration,
@@ -51,7 +51,7 @@ pub fn plan(
         (_, Err(error)) => Err(vault::verdict(error)),
         (Ok(store), Ok(target)) => Ok(resources::resources(policy, observed, store, target, args)?),
     };
-    let terms = terms(policy);
+    let terms = Terms::of(policy);
     let shredding = match &observed.keys {
         Ok(keys) => {
             let newest = observed.newest.as_ref().ok();
@@ -77,7 +77,8 @@ pub fn plan(
         && !lists_our_keys(observed);
     // The last policy of a tenant that goes: without its job nobody could destroy the cameras' keys.
     let last = observed.last && observed.tenant.metadata.deletion_timestamp.is_some();
-    let forget_cameras = empty && last;
+    let shredded = terms.retired && observed.tenant.is_shredded();
+    let forget_cameras = shredded || (empty && last);
     let release = empty && (!last || observed.others.all.is_empty());
     let look_again = if works && !shredding.waits_for_recorders && !forget_cameras {
         let until = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
@@ -87,11 +88,6 @@ pub fn plan(
         LOOK_AGAIN_SOON
     };
     Ok(Plan { resources, shredding, release, forget_cameras, look_again })
-}
-
-/// What the policy says of its footage.
-pub fn terms(policy: &RetentionPolicy) -> Terms {
-    Terms { keep_for: policy.spec.keep_for, retired: policy.metadata.deletion_timestamp.is_some() }
 }
 
 /// A recorder still works under this policy: keys of it are about to be made.

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camerafleet_crds::DestroyIntent;
+use camerafleet_crds::{Camera, DestroyIntent};
 use camerafleet_footage::{
+    hold::Holds,
+    ids::CameraId,
     layout::{parse_camera_key_name, parse_hold_key_name},
     retention::{EpochUse, due_at},
 };
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{super::intents::MAX_INTENTS, Shredding};
+use crate::identity;
 
 /// The cameras' and holds' keys of the policy's tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +24,8 @@ pub struct OtherKeys {
     /// Those of cameras that are neither declared, nor in a recorder's configuration, nor held, as far as they were looked at, and
     /// whether footage of theirs is left; none where the store did not say.
     pub orphans: BTreeMap<String, Option<bool>>,
+    /// Those of them that go by `deletionPolicy: Shred`, whatever is left.
+    pub shredded: BTreeSet<String>,
     /// Those of holds that are over, by the log, too.
     pub ended: BTreeSet<String>,
     /// Whether this policy's job sees to them: one of the tenant's does.
@@ -33,6 +38,34 @@ pub fn is_other(intent: &DestroyIntent) -> bool {
 }
 
 impl OtherKeys {
+    /// Finds the keys of cameras that are neither declared, recorded nor held. Of those that are to be shredded, with their
+    /// Camera or with all of the tenant, it does not matter whether footage is left.
+    pub fn add_orphans(
+        &mut self,
+        cameras: &[Camera],
+        recorded: &BTreeSet<CameraId>,
+        holds: &Holds,
+        shred_all: bool,
+    ) {
+        let ids = |shredded: bool| {
+            let those = cameras.iter().filter(move |camera| camera.is_shredded() == shredded);
+            those.filter_map(identity::of).collect::<BTreeSet<&str>>()
+        };
+        let (declared, to_shred) = (ids(false), ids(true));
+        for key in &self.all {
+            let Ok(camera) = parse_camera_key_name(key) else { continue };
+            let id = camera.as_str();
+            if declared.contains(id) || recorded.contains(&camera) || holds.name(&camera) {
+                continue;
+            }
+            let shred = shred_all || to_shred.contains(id);
+            self.orphans.insert(key.clone(), shred.then_some(false));
+            if shred {
+                self.shredded.insert(key.clone());
+            }
+        }
+    }
+
     /// Adds what is to be done with them. `recorded` is about these only.
     pub fn shred(&self, recorded: &[DestroyIntent], used: &EpochUse, now: Timestamp, plan: &mut Shredding) {
         for intent in recorded {
@@ -47,7 +80,8 @@ impl OtherKeys {
                 (true, None | Some(Some(true))) => plan.withdraw.push(intent.clone()),
                 (true, Some(left)) => {
                     if left.is_some() && !intent.allowed {
-                        if used.recorders.is_empty() || settled <= now {
+                        // What is to be shredded may as well be lost.
+                        if intent.shred || used.recorders.is_empty() || settled <= now {
                             plan.allow.push(intent.key.clone());
                         } else {
                             plan.next = plan.next.into_iter().chain([settled]).min();
@@ -70,6 +104,7 @@ impl OtherKeys {
                     intended_at: Time(now),
                     log_index: None,
                     allowed: false,
+                    shred: self.shredded.contains(key),
                 });
             }
         }
@@ -110,6 +145,7 @@ mod tests {
             intended_at: Time(at(0)),
             log_index: None,
             allowed,
+            shred: false,
         }
     }
 
@@ -132,7 +168,7 @@ mod tests {
         let orphans: BTreeMap<_, _> = left.iter().map(|(key, left)| ((*key).to_owned(), *left)).collect();
         let mut all: BTreeSet<_> = orphans.keys().cloned().collect();
         all.insert("camera-declared".to_owned());
-        OtherKeys { all, orphans, ended: BTreeSet::new(), ours: true }
+        OtherKeys { all, orphans, ours: true, ..OtherKeys::default() }
     }
 
     #[test]
@@ -159,6 +195,19 @@ mod tests {
         // Where the store does not say, nothing changes.
         let unknown = decide(&orphans(&[("camera-a", None)]), &[intent("camera-a", false)], 0, 9);
         assert_eq!((unknown.allow.len(), unknown.withdraw.len(), unknown.standing.len()), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_shredded_cameras_key_waits_for_neither_footage_nor_recorders_and_stays_for_a_hold() {
+        let shred = |allowed| DestroyIntent { shred: true, ..intent("camera-a", allowed) };
+        let mut keys = orphans(&[("camera-a", Some(false))]);
+        keys.shredded.insert("camera-a".to_owned());
+        assert_eq!(decide(&keys, &[], 1, 0).new, [shred(false)]);
+        assert_eq!(decide(&keys, &[shred(false)], 1, 0).allow, ["camera-a"]);
+        // A hold came: the key is nobody's to destroy.
+        keys.orphans.clear();
+        keys.shredded.clear();
+        assert_eq!(decide(&keys, &[shred(true)], 1, 9).withdraw, [shred(true)]);
     }
 
     #[test]

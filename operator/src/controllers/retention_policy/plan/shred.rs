@@ -94,6 +94,7 @@ pub fn shredding(
                     intended_at: Time(now),
                     log_index: None,
                     allowed: false,
+                    shred: terms.keep_for.as_secs() == 0,
                 });
             }
             Some(Shred::Wait(at)) => plan.next = plan.next.into_iter().chain([at]).min(),

@@ -69,6 +69,7 @@ fn intent(n: i64, allowed: bool) -> DestroyIntent {
         intended_at: Time(at(0)),
         log_index: None,
         allowed,
+        shred: false,
     }
 }
 
@@ -143,6 +144,7 @@ fn observed(keys: BTreeMap<Epoch, String>, recorded: &[DestroyIntent]) -> Observ
         keys: Ok(keys),
         used: nobody(),
         others: OtherKeys::default(),
+        to_shred: Vec::new(),
         holds: Holds::default(),
         last: false,
         standing: recorded.to_vec(),
