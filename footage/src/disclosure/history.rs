@@ -70,6 +70,11 @@ impl History {
         format!("request/{request}")
     }
 
+    /// The ids under which the log says that nothing more comes of a request: its outcome, and its withdrawal.
+    pub fn end_ids(request: &RequestUid) -> [String; 2] {
+        [format!("outcome/{request}"), format!("request-withdrawn/{request}")]
+    }
+
     /// Takes note of a leaf, and says whether the entry must be read for a decision about this window. What comes before
     /// the request's own entry cannot be about it.
     pub fn wants(&mut self, index: u64, leaf: &Leaf, (from, to): (Timestamp, Timestamp)) -> bool {

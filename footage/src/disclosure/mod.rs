@@ -25,5 +25,7 @@ pub use objects::{
     Order, PolicyDigest, ReleaseKey, Request, RequestDigest, SshKey, SshSignatureError, Unverified, UserName,
     Verified, Window,
 };
-pub use release::{Bundle, MAX_BUNDLE_BYTES, MAX_WINDOWS, ReleaseError, release_key_name};
+pub use release::{
+    Bundle, MAX_BUNDLE_BYTES, MAX_WINDOWS, ReleaseError, parse_release_key_name, release_key_name,
+};
 pub use rule::{Effect, Rule};

@@ -27,6 +27,11 @@ pub fn release_key_name(request: &RequestUid) -> String {
     format!("release-{request}")
 }
 
+/// The reverse of [`release_key_name`].
+pub fn parse_release_key_name(name: &str) -> Option<RequestUid> {
+    RequestUid::parse(name.strip_prefix("release-")?).ok()
+}
+
 /// A bundle cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {

@@ -2,8 +2,9 @@
 
 use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
+    disclosure::parse_release_key_name,
     hold::Holds,
-    ids::{CameraId, HoldId},
+    ids::{CameraId, HoldId, RequestUid},
     layout::{Epoch, parse_camera_key_name, parse_epoch_key_name, parse_hold_key_name},
     retention::{
         key_due_at,
@@ -83,6 +84,10 @@ async fn destroy_one<P: PolicySource>(
         Some(Named::Epoch(epoch)) => epoch_may_go(job, place, &epoch, name, begun, session).await?,
         Some(Named::Camera(camera)) => camera_may_go(job, place, &camera, intent, begun).await?,
         Some(Named::Hold(hold)) => hold_may_go(job, &hold, name, begun, session).await?,
+        Some(Named::Release(request)) => match session.log(job).await?.is_answered(&request).await? {
+            true => Destroyed::Yes,
+            false => Destroyed::NotDue,
+        },
         None => Destroyed::NotDue,
     };
     if !matches!(verdict, Destroyed::Yes) {
@@ -102,6 +107,8 @@ enum Named {
     Camera(CameraId),
     /// A hold of its tenant.
     Hold(HoldId),
+    /// A request of its tenant, under custody Owners.
+    Release(RequestUid),
 }
 
 impl Named {
@@ -111,7 +118,8 @@ impl Named {
             Err(_) => parse_camera_key_name(name)
                 .map(Self::Camera)
                 .or_else(|_| parse_hold_key_name(name).map(Self::Hold))
-                .ok(),
+                .ok()
+                .or_else(|| parse_release_key_name(name).map(Self::Release)),
         }
     }
 }

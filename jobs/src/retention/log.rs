@@ -9,7 +9,8 @@ use std::{
 
 use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
-    ids::HoldId,
+    disclosure::History,
+    ids::{HoldId, RequestUid},
     log::{
         Entry, LOG_KEY, Leaf, LogError, LogKey, Reader, Snapshot,
         entry::{DestroyCause, kind_name},
@@ -86,6 +87,23 @@ impl Log {
             .iter()
             .filter(move |(_, hold)| !hold.closed && now < hold.expires_at)
             .map(|(id, _)| id)
+    }
+
+    /// Whether nothing more comes of a request: it has its outcome, or was withdrawn.
+    pub async fn is_answered(&self, request: &RequestUid) -> Result<bool, JobError> {
+        for id in History::end_ids(request) {
+            let Some(index) = self.snapshot.find(&id, 0).await.map_err(unproven)? else { continue };
+            let entry = self.snapshot.entry(index).await.map_err(unproven)?;
+            let of = match &entry.record().map_err(unproven)?.entry {
+                Entry::Outcome(outcome) => &outcome.request,
+                Entry::RequestWithdrawn(withdrawn) => &withdrawn.request,
+                _ => continue,
+            };
+            if of == request.as_str() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the log knows a hold, and that it is over.

@@ -57,8 +57,8 @@ pub fn submitted(
         }
     }
     if is_withdrawn(&request) || unvouched.contains(&request.uid) {
-        let withdrawn = RequestWithdrawn { request: uid.to_string() };
-        add(format!("request-withdrawn/{uid}"), withdrawn.into());
+        let new = withdrawn(uid, now);
+        add(new.id, new.entry);
     }
     entries
 }
@@ -163,6 +163,13 @@ pub fn outcome(uid: &RequestUid, intent: u64, result: entry::OutcomeResult, now:
 }
 
 /// There is one for a request.
-pub fn outcome_id(uid: &RequestUid) -> String {
-    format!("outcome/{uid}")
+fn outcome_id(uid: &RequestUid) -> String {
+    let [outcome, _] = History::end_ids(uid);
+    outcome
+}
+
+/// That nothing more comes of a request.
+pub fn withdrawn(uid: &RequestUid, now: Timestamp) -> NewEntry {
+    let [_, id] = History::end_ids(uid);
+    NewEntry { id, at: now, entry: RequestWithdrawn { request: uid.to_string() }.into() }
 }

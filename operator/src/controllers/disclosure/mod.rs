@@ -23,11 +23,11 @@ mod tests;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use camerafleet_crds::{Approval, Basis, DisclosureRequest, PackageStatus, SharingPolicySpec};
+use camerafleet_crds::{Approval, Basis, DisclosureRequest, PackageStatus, SharingPolicySpec, Tenant};
 use camerafleet_footage::{
     disclosure::{
         Authorized, Decision, Docket, FollowUp, History, Live, Malformed, Release, Rule, Verdict as Decided,
-        Window, decide, deciding, follow_up,
+        Window, decide, deciding, follow_up, parse_release_key_name,
     },
     ids::{ApprovalUid, OrderUid, RequestUid},
     log::entry::OutcomeResult,
@@ -38,7 +38,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use serde_json::Value;
 
-pub use entries::outcome_id;
 pub use order::reconcile as reconcile_order;
 pub use resources::{COMPONENT, REQUEST_LABEL};
 
@@ -258,10 +257,18 @@ async fn work(
         seen = logged!(look(parts, live, context).await);
     }
     let now = context.now();
+    if deleted && seen.history.own_intent().is_none() && finalizer::has(request, FINALIZER) {
+        // It has a key, which goes when the log says that nothing more comes of it.
+        logged!(context.logs.append(tenant, &[entries::withdrawn(uid, now)], context).await);
+    }
     let enforced = context.admission.is_enforced();
     if let Some(docket) = seen.docket.as_ref().filter(|_| enforced && !deleted) {
         let policies = seen.policies.iter().map(|(_, spec, recorded)| (spec, *recorded));
         if owners::wanted(docket, &seen.decision, &seen.history, policies) {
+            // Before there is a key.
+            if finalizer::add(api, request, FINALIZER).await? {
+                return Ok(Ok(Action::requeue(AFTER_WRITE)));
+            }
             let all = seen.policies.iter().map(|(_, spec, _)| spec.clone()).collect();
             blocked = owners::prepare(parts, docket, &seen.history, all, context).await?;
             soon |= blocked.is_some();
@@ -511,6 +518,17 @@ fn pause(soon: bool, next: Option<Timestamp>, now: Timestamp) -> Duration {
     let most = if soon { LOOK_AGAIN_SOON } else { LOOK_AGAIN };
     let left = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
     next.map_or(most, |next| most.min(left(next) + Duration::from_millis(500)))
+}
+
+/// Whether a key is a request's of which, by the log, nothing more comes. What the log does not say is not over.
+pub async fn is_release_over(key: &str, tenant: &Tenant, context: &Context) -> bool {
+    let Some(uid) = parse_release_key_name(key) else { return false };
+    for id in History::end_ids(&uid) {
+        if context.logs.has(tenant, &id, context).await.unwrap_or(false) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Who sees what, and what each answer is told.

@@ -23,14 +23,14 @@ use kube::{Api, ResourceExt};
 use super::{
     intents,
     look::{Left, left, look, orphaned, uncopied},
-    plan::{OtherKeys, is_other},
+    plan::{OtherKeys, goes_by_the_log, is_other},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
 use crate::{
     conditions::Verdict,
     context::Context,
-    controllers::{ingest::vault_target, legal_hold},
+    controllers::{disclosure, ingest::vault_target, legal_hold},
     error::Error,
     identity, kube_api,
     log::{LogProblem, LogStore, Who, read_settings},
@@ -140,7 +140,7 @@ pub async fn gather(
     // Read now: a key that a hold needs must not go because a watch is behind.
     let holds = kube_api::list(&Api::<LegalHold>::namespaced(context.client.clone(), &namespace), "").await?;
     let holds = Holds::of(&holds, now);
-    let is_ours = |name: &&String| parse_camera_key_name(name).is_ok() || parse_hold_key_name(name).is_ok();
+    let is_ours = |name: &&String| parse_camera_key_name(name).is_ok() || goes_by_the_log(name);
     let mut other_keys = OtherKeys {
         ours: ids.first() == Some(&policy_id.as_str()),
         all: names.iter().flatten().filter(is_ours).cloned().collect(),
@@ -223,7 +223,7 @@ fn epochs(names: Vec<String>, policy: &PolicyId) -> BTreeMap<Epoch, String> {
     ours.collect()
 }
 
-/// The keys of holds that are over, by the log, too: one that a restore of the cluster lost is not.
+/// The keys of holds that are over, and of requests, by the log, too: one that a restore of the cluster lost is not.
 async fn ended(
     keys: &BTreeSet<String>,
     holds: &Holds,
@@ -232,6 +232,9 @@ async fn ended(
 ) -> BTreeSet<String> {
     let mut ended = BTreeSet::new();
     for key in keys {
+        if disclosure::is_release_over(key, tenant, context).await {
+            ended.insert(key.clone());
+        }
         let Ok(id) = parse_hold_key_name(key) else { continue };
         // What the log does not say is not over.
         if !holds.has(&id)

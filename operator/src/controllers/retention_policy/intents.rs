@@ -2,12 +2,9 @@
 //! recorded there is not allowed in Vault.
 
 use camerafleet_crds::{DestroyIntent, RetentionPolicy, Tenant};
-use camerafleet_footage::{
-    layout::parse_hold_key_name,
-    log::{
-        Entry, NewEntry,
-        entry::{self, DestroyCause, DestroyWithdrawn, KeyDestroyed},
-    },
+use camerafleet_footage::log::{
+    Entry, NewEntry,
+    entry::{self, DestroyCause, DestroyWithdrawn, KeyDestroyed},
 };
 use kube::{
     Api, Resource, ResourceExt,
@@ -15,6 +12,7 @@ use kube::{
     runtime::events::{Event, EventType},
 };
 
+use super::plan::goes_by_the_log;
 use crate::{context::Context, error::Error, kube_api, log::LogProblem};
 
 /// So many stand at once; the rest follow when these are done.
@@ -99,10 +97,10 @@ pub async fn log_withdrawn(
 fn entry(policy: &RetentionPolicy, intent: &DestroyIntent, id: String) -> NewEntry {
     let logged = entry::DestroyIntent {
         key: intent.key.clone(),
-        cause: match parse_hold_key_name(&intent.key) {
-            Ok(_) => DestroyCause::NoLongerNeeded,
-            Err(_) if intent.shred => DestroyCause::Shred,
-            Err(_) => DestroyCause::PastKeepFor,
+        cause: match goes_by_the_log(&intent.key) {
+            true => DestroyCause::NoLongerNeeded,
+            false if intent.shred => DestroyCause::Shred,
+            false => DestroyCause::PastKeepFor,
         },
         policy: policy.uid(),
         epoch_end: intent.epoch_end.as_ref().map(|end| end.0),

@@ -8,10 +8,13 @@ mod tests;
 use std::time::Duration;
 
 use camerafleet_crds::RetentionPolicy;
-use camerafleet_footage::retention::{Terms, due_at};
+use camerafleet_footage::{
+    disclosure::parse_release_key_name,
+    retention::{Terms, due_at},
+};
 use jiff::Timestamp;
 
-pub use others::{OtherKeys, is_other};
+pub use others::{OtherKeys, goes_by_the_log, is_other};
 pub use shred::{Shredding, shredding};
 
 use super::{
@@ -79,7 +82,8 @@ pub fn plan(
     let last = observed.last && observed.tenant.metadata.deletion_timestamp.is_some();
     let shredded = terms.retired && observed.tenant.is_shredded();
     let forget_cameras = shredded || (empty && last);
-    let release = empty && (!last || observed.others.all.is_empty());
+    let release =
+        empty && (!last || observed.others.all.iter().all(|key| parse_release_key_name(key).is_some()));
     let look_again = if works && !shredding.waits_for_recorders && !forget_cameras {
         let until = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         // A little later: the moment itself is then past.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camerafleet_crds::{Camera, DestroyIntent};
 use camerafleet_footage::{
+    disclosure::parse_release_key_name,
     hold::Holds,
     ids::CameraId,
     layout::{parse_camera_key_name, parse_hold_key_name},
@@ -26,15 +27,20 @@ pub struct OtherKeys {
     pub orphans: BTreeMap<String, Option<bool>>,
     /// Those of them that go by `deletionPolicy: Shred`, whatever is left.
     pub shredded: BTreeSet<String>,
-    /// Those of holds that are over, by the log, too.
+    /// Those of holds and requests that are over, by the log, too.
     pub ended: BTreeSet<String>,
     /// Whether this policy's job sees to them: one of the tenant's does.
     pub ours: bool,
 }
 
-/// Whether an intent is about a camera's or a hold's key.
+/// Whether an intent is about a camera's, a hold's or a request's key.
 pub fn is_other(intent: &DestroyIntent) -> bool {
-    parse_camera_key_name(&intent.key).is_ok() || parse_hold_key_name(&intent.key).is_ok()
+    parse_camera_key_name(&intent.key).is_ok() || goes_by_the_log(&intent.key)
+}
+
+/// Whether the log alone says when a key goes: a hold's, and a request's, which owners sealed their shares to.
+pub fn goes_by_the_log(key: &str) -> bool {
+    parse_hold_key_name(key).is_ok() || parse_release_key_name(key).is_some()
 }
 
 impl OtherKeys {
@@ -69,7 +75,7 @@ impl OtherKeys {
     /// Adds what is to be done with them. `recorded` is about these only.
     pub fn shred(&self, recorded: &[DestroyIntent], used: &EpochUse, now: Timestamp, plan: &mut Shredding) {
         for intent in recorded {
-            if parse_hold_key_name(&intent.key).is_ok() {
+            if goes_by_the_log(&intent.key) {
                 self.shred_holds(intent, plan);
                 continue;
             }
