@@ -1,6 +1,8 @@
 //! A real API server with both charts, a real Vault and a real S3 server, and the operator's own program under its own
 //! account. All of it on loopback, gone with the test. There are no controllers and no nodes: a test does their part.
 
+#![allow(dead_code, reason = "more than one test crate uses this, each some of it")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -84,7 +84,7 @@ async fn police_without_an_order_are_denied_with_the_reason_and_an_owner_who_con
     assert_eq!(*codes, json!([2, 3]));
     let seen = stage.request("r-3", "Packaging").await;
     assert_eq!(reason(&seen, "Authorized").as_deref(), Some("Authorized"));
-    assert_eq!(seen["status"]["log"]["intent"].as_u64().is_some(), true);
+    assert!(seen["status"]["log"]["intent"].is_u64());
     let approval = until("the approval to be used", async || {
         let seen = get(cluster, "approval", "yes")?;
         (seen["status"]["used"] == true).then_some(seen)

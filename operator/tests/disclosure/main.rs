@@ -5,10 +5,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../../../footage/tests/bao/mod.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod bao;
 #[path = "../cluster/mod.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod cluster;
 mod consent;
 mod hooks;

@@ -6,7 +6,6 @@
 mod bao;
 mod census;
 #[path = "../cluster/mod.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod cluster;
 mod holds;
 mod intents;

@@ -193,9 +193,9 @@ fn state(job: &Job, runs: &[Option<RunSummary>]) -> Said {
         return Said::Refused(run.message.clone());
     }
     let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let over = conditions
+    let mut over = conditions
         .filter(|condition| condition.status == "True" && matches!(&*condition.type_, "Failed" | "Complete"));
-    match over.last() {
+    match over.next() {
         None => Said::Nothing,
         Some(over) => {
             let last = runs.iter().flatten().last().map(|run| run.message.clone());
