@@ -1,4 +1,4 @@
-//! One Event on a transition of Ready. Events are for people who look now: one that is lost is lost.
+//! One Event on a transition of Ready, and of conditions that matter as much. Events are for people who look now: one that is lost is lost.
 
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::runtime::events::{Event, EventType};
@@ -6,10 +6,10 @@ use kube::runtime::events::{Event, EventType};
 use crate::{conditions, config::CALL_TIMEOUT, context::Context};
 
 /// What people are told of a change of conditions, if anything.
-fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
-    let ready = conditions::get(new, "Ready")?;
+fn news(type_: &str, old: &[Condition], new: &[Condition]) -> Option<Event> {
+    let ready = conditions::get(new, type_)?;
     let same = |old: &Condition| old.reason == ready.reason && old.status == ready.status;
-    if ready.status == "Unknown" || conditions::get(old, "Ready").is_some_and(same) {
+    if ready.status == "Unknown" || conditions::get(old, type_).is_some_and(same) {
         return None;
     }
     Some(Event {
@@ -21,9 +21,20 @@ fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
     })
 }
 
-/// Writes the Event of a transition.
+/// Writes the Event of a transition of Ready.
 pub async fn transition(context: &Context, object: &ObjectReference, old: &[Condition], new: &[Condition]) {
-    let Some(event) = news(old, new) else { return };
+    transition_of("Ready", context, object, old, new).await;
+}
+
+/// Writes the Event of a transition of a condition.
+pub async fn transition_of(
+    type_: &str,
+    context: &Context,
+    object: &ObjectReference,
+    old: &[Condition],
+    new: &[Condition],
+) {
+    let Some(event) = news(type_, old, new) else { return };
     let name = object.name.as_deref().unwrap_or_default();
     match tokio::time::timeout(CALL_TIMEOUT, context.events.publish(&event, object)).await {
         Ok(Ok(())) => {}
@@ -54,7 +65,7 @@ mod tests {
             (&recording, &unknown, None),
         ];
         for (old, new, expected) in cases {
-            assert_eq!(news(old, new).map(|e| e.reason).as_deref(), expected, "{old:?} {new:?}");
+            assert_eq!(news("Ready", old, new).map(|e| e.reason).as_deref(), expected, "{old:?} {new:?}");
         }
     }
 }

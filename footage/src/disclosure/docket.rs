@@ -21,7 +21,7 @@ use crate::{
 pub struct Live {
     /// The request.
     pub request: Option<Value>,
-    /// All Approvals of the namespace.
+    /// The namespace's Approvals, those at least that name the request.
     pub approvals: Vec<Value>,
     /// All LegalOrders.
     pub orders: Vec<Value>,

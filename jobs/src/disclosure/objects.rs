@@ -16,6 +16,8 @@ use super::JobError;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Objects in one answer.
 const PAGE: u32 = 200;
+/// And of such as may have 256 KiB each.
+const SMALL_PAGE: u32 = 20;
 /// The most objects of a kind that are read.
 const MAX_OBJECTS: usize = 20_000;
 
@@ -43,15 +45,20 @@ impl KubeObjects {
         Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::erase::<K>(&()))
     }
 
-    async fn list<K: Resource<DynamicType = ()>>(&self) -> Result<Vec<Value>, kube::Error> {
+    async fn list<K: Resource<DynamicType = ()>>(
+        &self,
+        page: u32,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Vec<Value>, kube::Error> {
         let (api, kind) = (self.api::<K>(), K::kind(&()).into_owned());
         let version = K::api_version(&()).into_owned();
-        let mut page = ListParams::default().limit(PAGE);
+        let mut page = ListParams::default().limit(page);
         let mut all = Vec::new();
         loop {
             let list = api.list(&page).await?;
             // The items of a list do not say what they are.
-            all.extend(list.items.into_iter().map(|object| json(object, &version, &kind)));
+            let objects = list.items.into_iter().map(|object| json(object, &version, &kind));
+            all.extend(objects.filter(&wanted));
             match list.metadata.continue_.filter(|next| !next.is_empty() && all.len() < MAX_OBJECTS) {
                 Some(next) => page = page.continue_token(&next),
                 None => return Ok(all),
@@ -63,12 +70,16 @@ impl KubeObjects {
         let request = self.api::<DisclosureRequest>().get_opt(&self.request).await?;
         let tenant = Api::<Tenant>::all(self.client.clone()).get(&self.tenant).await?;
         let (version, kind) = (DisclosureRequest::api_version(&()), DisclosureRequest::kind(&()));
+        let request = request.map(|object| json(object, &version, &kind));
+        // Others' are not looked at, and may be large.
+        let uid = request.as_ref().and_then(|object| object.pointer("/metadata/uid")).cloned();
+        let is_answer = |approval: &Value| approval.pointer("/spec/requestRef/uid") == uid.as_ref();
         Ok(Live {
-            request: request.map(|object| json(object, &version, &kind)),
-            approvals: self.list::<Approval>().await?,
-            orders: self.list::<LegalOrder>().await?,
-            holds: self.list::<LegalHold>().await?,
-            policies: self.list::<SharingPolicy>().await?,
+            approvals: self.list::<Approval>(SMALL_PAGE, is_answer).await?,
+            orders: self.list::<LegalOrder>(PAGE, |_| true).await?,
+            holds: self.list::<LegalHold>(PAGE, |_| true).await?,
+            policies: self.list::<SharingPolicy>(PAGE, |_| true).await?,
+            request,
             members: tenant.spec.members,
         })
     }

@@ -131,6 +131,31 @@ async fn a_log_that_vaults_key_did_not_sign_destroys_nothing() {
 }
 
 #[tokio::test]
+async fn a_requests_key_goes_when_the_log_has_its_outcome_and_not_before() {
+    let stage = stage().await;
+    let request = "00000500-0000-4000-8000-000000000000";
+    let name = format!("release-{request}");
+    stage.root.create_key(MOUNT, &name).await.unwrap();
+    stage.root.allow_deletion(MOUNT, &name).await.unwrap();
+    let index = log_intents(&stage.s3, &stage.root, &[&name]).await[0];
+    stage.policy.name(&[(&name, Some(index))]);
+    let report = stage.run().await;
+    assert_eq!(keys_left(&stage.root).await.len(), 3, "nothing has come of it yet: {report:?}");
+    // Another request's outcome under its id, as a log that somebody else wrote may have it.
+    let outcome = |request: &str| entry::Outcome {
+        request: request.to_owned(),
+        intent: 0,
+        result: entry::OutcomeResult::Failed { reason: String::new() },
+    };
+    let withdrawn = entry::RequestWithdrawn { request: "another".to_owned() };
+    log(&stage.s3, &stage.root, &[(format!("request-withdrawn/{request}"), withdrawn.into())]).await;
+    assert_eq!((stage.run().await, keys_left(&stage.root).await.len()).1, 3);
+    log(&stage.s3, &stage.root, &[(format!("outcome/{request}"), outcome(request).into())]).await;
+    let report = stage.run().await;
+    assert_eq!(keys_left(&stage.root).await.len(), 2, "{report:?}");
+}
+
+#[tokio::test]
 async fn a_job_without_a_log_destroys_nothing() {
     let stage = stage().await;
     let name = stage.names[0].as_str();

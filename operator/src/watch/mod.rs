@@ -16,18 +16,14 @@ use camerafleet_crds::{
     Approval, Camera, DisclosureRequest, LegalHold, LegalOrder, MANAGED_LABEL, RetentionPolicy,
     SharingPolicy, Tenant,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Namespace, Pod},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    runtime::{
-        WatchStreamExt, reflector,
-        reflector::{Store, store::Writer},
-        watcher,
-    },
+    runtime::{WatchStreamExt, reflector, reflector::Store, watcher},
 };
 use tokio::task::JoinSet;
 
@@ -175,7 +171,13 @@ pub fn start(
         legal_orders: spawn.watch("legalorders", &all, |r: &Router, o: &LegalOrder| r.legal_order(o)),
         disclosure_requests: spawn
             .watch("disclosurerequests", &all, |r: &Router, o: &DisclosureRequest| r.disclosure_request(o)),
-        approvals: spawn.watch("approvals", &all, |r: &Router, o: &Approval| r.approval(o)),
+        approvals: spawn.watch_trimmed(
+            "approvals",
+            &all,
+            // What decides on it reads it anew.
+            |approval: &mut Approval| approval.spec.release = None,
+            |r: &Router, o: &Approval| r.approval(o),
+        ),
         disclosure_pods: spawn
             .watch("disclosure pods", &disclosure, |r: &Router, o: &Pod| r.disclosure_pod(o)),
         pods: spawn.watch("pods", &recorders, |r: &Router, o: &Pod| r.child(o)),
@@ -208,11 +210,31 @@ impl Spawner<'_> {
         K: Resource<DynamicType = ()> + Clone + Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
         K::DynamicType: Hash + Eq,
     {
+        self.watch_trimmed(kind, config, |_| {}, route)
+    }
+
+    /// Without what nobody reads from the index, and may be large.
+    fn watch_trimmed<K>(
+        &mut self,
+        kind: &'static str,
+        config: &watcher::Config,
+        trim: impl Fn(&mut K) + Send + 'static,
+        route: impl Fn(&Router, &K) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
+        K::DynamicType: Hash + Eq,
+    {
         let (store, writer) = reflector::store();
         let api = Api::<K>::all(self.client.clone());
         self.synced.started(kind);
-        let watch =
-            follow(kind, api, config.clone(), writer, Arc::clone(self.router), self.synced.clone(), route);
+        let (router, synced) = (Arc::clone(self.router), self.synced.clone());
+        let events = watcher(api, config.clone()).default_backoff().modify(move |object| {
+            // Half of an object's bytes, and nothing here reads them.
+            object.meta_mut().managed_fields = None;
+            trim(object);
+        });
+        let watch = follow(kind, reflector(writer, events).boxed(), router, synced, route);
         self.tasks.spawn(watch);
         store
     }
@@ -221,20 +243,13 @@ impl Spawner<'_> {
 /// Follows one kind for ever. A failed watch starts again with a growing pause of its own.
 async fn follow<K>(
     kind: &'static str,
-    api: Api<K>,
-    config: watcher::Config,
-    writer: Writer<K>,
+    mut events: BoxStream<'static, watcher::Result<watcher::Event<K>>>,
     router: Arc<Router>,
     synced: Synced,
     route: impl Fn(&Router, &K) + Send + 'static,
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
-    let events = watcher(api, config).default_backoff().modify(|object| {
-        // Half of an object's bytes, and nothing here reads them.
-        object.meta_mut().managed_fields = None;
-    });
-    let mut events = reflector(writer, events).boxed();
     loop {
         match events.try_next().await {
             Ok(Some(watcher::Event::Apply(object) | watcher::Event::Delete(object))) => {

@@ -205,6 +205,13 @@ async fn a_request_withdrawn_before_its_outcome_releases_nothing_and_a_package_e
         get(cluster, "disclosurerequest", "r-2")?["metadata"]["finalizers"].is_null().then_some(())
     })
     .await;
+
+    // The camera's policy is deleted: its end is logged before it is gone, and footage under none is never disclosed.
+    cluster.kubectl(&["-n", NAMESPACE, "delete", "sharingpolicy", "building", "--timeout=60s"]);
+    assert!(stage.entries().await.iter().any(|entry| matches!(entry, Entry::PolicyRetired(_))));
+    stage.ask("r-4", "Consent", json!({}));
+    let denied = stage.request("r-4", "Denied").await;
+    assert_eq!(denied["status"]["decision"]["reasons"][0]["rule"], "NoPolicy");
 }
 
 #[tokio::test(flavor = "multi_thread")]

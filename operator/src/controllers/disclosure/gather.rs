@@ -27,6 +27,8 @@ use crate::{context::Context, error::Error, kube_api};
 
 /// Objects in one answer.
 const PAGE: u32 = 200;
+/// And of such as may have 256 KiB each.
+const SMALL_PAGE: u32 = 20;
 /// The most objects of a kind that are read; the Job reads no more either.
 const MAX_OBJECTS: usize = 20_000;
 /// The receipt's longest.
@@ -56,12 +58,16 @@ pub enum JobState {
 
 /// The objects, read now. The items of a list do not say what they are.
 pub async fn live(namespace: &str, request: &str, tenant: &Tenant, context: &Context) -> Result<Live, Error> {
+    let request = raw::<DisclosureRequest>(namespace, request, context).await?;
+    // Others' are not looked at, and may be large.
+    let uid = request.as_ref().and_then(|object| object.pointer("/metadata/uid")).cloned();
+    let is_answer = |approval: &Value| approval.pointer("/spec/requestRef/uid") == uid.as_ref();
     Ok(Live {
-        request: raw::<DisclosureRequest>(namespace, request, context).await?,
-        approvals: list::<Approval>(namespace, context).await?,
-        orders: list::<LegalOrder>(namespace, context).await?,
-        holds: list::<LegalHold>(namespace, context).await?,
-        policies: list::<SharingPolicy>(namespace, context).await?,
+        approvals: list::<Approval>(namespace, SMALL_PAGE, is_answer, context).await?,
+        orders: list::<LegalOrder>(namespace, PAGE, |_| true, context).await?,
+        holds: list::<LegalHold>(namespace, PAGE, |_| true, context).await?,
+        policies: list::<SharingPolicy>(namespace, PAGE, |_| true, context).await?,
+        request,
         members: tenant.spec.members.clone(),
     })
 }
@@ -83,15 +89,17 @@ fn api<K: Resource<DynamicType = ()>>(namespace: &str, context: &Context) -> Api
 
 async fn list<K: Resource<DynamicType = ()>>(
     namespace: &str,
+    page: u32,
+    wanted: impl Fn(&Value) -> bool,
     context: &Context,
 ) -> Result<Vec<Value>, Error> {
     let api = api::<K>(namespace, context);
     let doing = format!("list the {} of {namespace}", K::plural(&()));
-    let mut page = ListParams::default().limit(PAGE);
+    let mut page = ListParams::default().limit(page);
     let mut all = Vec::new();
     loop {
         let list = kube_api::call(&doing, api.list(&page)).await?;
-        all.extend(list.items.into_iter().map(json::<K>));
+        all.extend(list.items.into_iter().map(json::<K>).filter(&wanted));
         match list.metadata.continue_.filter(|next| !next.is_empty() && all.len() < MAX_OBJECTS) {
             Some(next) => page = page.continue_token(&next),
             None => return Ok(all),

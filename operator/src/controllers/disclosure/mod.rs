@@ -314,7 +314,9 @@ async fn work(
     let next = [due.next, end.next, due_of(follow_up.as_ref()), retry(&status.notices)];
     kube_api::write_status(api, request, request.status.as_ref(), &status).await?;
     let old = request.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    events::transition(context, &request.object_ref(&()), old, &status.conditions).await;
+    for type_ in ["Ready", "OwnersNotified", "FollowedUp"] {
+        events::transition_of(type_, context, &request.object_ref(&()), old, &status.conditions).await;
+    }
     let waits = seen.history.outcome().is_none() && !matches!(seen.decision.verdict, Decided::Denied);
     let soon = soon || (waits && blocked.is_some()) || (!enforced && waits);
     Ok(Ok(Action::requeue(pause(soon, next.into_iter().flatten().min(), now))))

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use camerafleet_crds::{SharingPolicy, SharingPolicyStatus};
-use camerafleet_footage::digest;
+use camerafleet_footage::{digest, log::entry::PolicyRetired};
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
@@ -11,10 +11,12 @@ use crate::{
     conditions::{self, Verdict},
     context::Context,
     error::Error,
-    identity, kube_api,
-    log::{policy_revision, revision_line},
+    finalizer, identity, kube_api,
+    log::{LogProblem, policy_revision, revision_line},
 };
 
+/// Keeps a deleted policy until its end is logged.
+const FINALIZER: &str = "camerafleet.io/sharing-policy";
 /// A revision that could not be logged is tried again after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -22,13 +24,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 pub async fn reconcile(policy: Arc<SharingPolicy>, context: Arc<Context>) -> Result<Action, Error> {
     let Some(namespace) = policy.namespace() else { return Ok(Action::await_change()) };
     let api = Api::<SharingPolicy>::namespaced(context.client.clone(), &namespace);
-    if identity::of(&*policy).is_none() {
+    if identity::of(&*policy).is_none() && policy.metadata.deletion_timestamp.is_none() {
         // The change comes back by the watch, and the status with it.
         identity::ensure(&api, &*policy).await?;
         return Ok(Action::await_change());
     }
     let conditions = policy.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     if super::is_duplicate(&api, &*policy, &context.index.sharing_policies, conditions, &context).await? {
+        if policy.metadata.deletion_timestamp.is_some() {
+            finalizer::remove(&api, &*policy, FINALIZER).await?;
+        }
+        return Ok(Action::await_change());
+    }
+    if policy.metadata.deletion_timestamp.is_some() {
+        return retire(&api, &policy, &namespace, &context).await;
+    }
+    // Before it is in force: its end shall not be missed.
+    if finalizer::add(&api, &*policy, FINALIZER).await? {
         return Ok(Action::await_change());
     }
     let logged = log(&policy, &namespace, &context).await;
@@ -36,6 +48,31 @@ pub async fn reconcile(policy: Arc<SharingPolicy>, context: Arc<Context>) -> Res
     let status = status(&policy, logged, context.now());
     kube_api::write_status(&api, &*policy, policy.status.as_ref(), &status).await?;
     Ok(pause)
+}
+
+/// Lets a deleted policy go once its end is in the log: what is recorded from then on is under none.
+async fn retire(
+    api: &Api<SharingPolicy>,
+    policy: &SharingPolicy,
+    namespace: &str,
+    context: &Context,
+) -> Result<Action, Error> {
+    if !context.index.synced.seen(&["tenants", "namespaces"]) {
+        return Ok(Action::requeue(LOOK_AGAIN));
+    }
+    if let (Some(tenant), Some(id)) = (context.index.bound_tenant(namespace), identity::of(policy)) {
+        let entry = PolicyRetired { policy: id.to_owned() }.into();
+        match context.logs.succeed(&tenant, &[(revision_line(id), entry)], context).await {
+            // Without a log nothing is ever disclosed.
+            Ok(()) | Err(LogProblem::NotConfigured) => {}
+            Err(problem) => {
+                tracing::debug!(%problem, "a deleted SharingPolicy waits for the log");
+                return Ok(Action::requeue(LOOK_AGAIN));
+            }
+        }
+    }
+    finalizer::remove(api, policy, FINALIZER).await?;
+    Ok(Action::await_change())
 }
 
 /// Whether the present revision is in the log of its tenant.

@@ -1,6 +1,9 @@
 //! What shall be recorded, and which keys that takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use camerafleet_crds::{
     Audio, Camera, Custody, RecordingMode, RetentionPolicy, SharingPolicy, Tenant, Transport,
@@ -106,7 +109,10 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
 
 fn revisions(observed: &Observed, cameras: &BTreeMap<CameraId, WantedCamera>) -> Vec<PolicyRevision> {
     let used: BTreeSet<&String> = cameras.values().filter_map(|c| c.sharing_policy.as_ref()).collect();
+    // Of one that is being deleted its end may be logged, and nothing follows on that.
+    let stays = |policy: &&Arc<SharingPolicy>| policy.metadata.deletion_timestamp.is_none();
     let used = observed.sharing_policies.iter().filter(|policy| used.contains(&policy.name_any()));
+    let used = used.filter(stays);
     used.filter_map(|policy| policy_revision(policy)).collect()
 }
 
