@@ -236,7 +236,9 @@ pub struct Notify {
     /// The owner's name in `owners`.
     #[schemars(length(min = 1, max = 63))]
     pub owner: String,
-    /// A Secret of type `camerafleet.io/webhook` with `url` and `hmacKey`.
+    /// A Secret of type `camerafleet.io/webhook` with `url` (https), `hmacKey`, and `ca.crt` where its certificate is not
+    /// signed by a public authority. Messages are signed as standardwebhooks.com describes it, with the key's bytes, or
+    /// with what follows `whsec_` in base64.
     pub webhook_secret_ref: LocalRef,
 }
 

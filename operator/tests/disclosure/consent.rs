@@ -206,6 +206,26 @@ async fn a_request_withdrawn_before_its_outcome_releases_nothing_and_a_package_e
     })
     .await;
 
+    // A policy that comes back after another is in force again, and the log says so.
+    for (threshold, revisions) in [(2, 2), (1, 3)] {
+        let patch = json!({"spec": {"consentThreshold": threshold}}).to_string();
+        cluster.kubectl(&[
+            "-n",
+            NAMESPACE,
+            "patch",
+            "sharingpolicy",
+            "building",
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
+        until("the revision to be logged", async || {
+            let entries = stage.entries().await;
+            let found = entries.iter().filter(|entry| matches!(entry, Entry::PolicyRevision(_)));
+            (found.count() == revisions).then_some(())
+        })
+        .await;
+    }
     // The camera's policy is deleted: its end is logged before it is gone, and footage under none is never disclosed.
     cluster.kubectl(&["-n", NAMESPACE, "delete", "sharingpolicy", "building", "--timeout=60s"]);
     assert!(stage.entries().await.iter().any(|entry| matches!(entry, Entry::PolicyRetired(_))));

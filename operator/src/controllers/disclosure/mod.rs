@@ -93,6 +93,9 @@ pub async fn reconcile(request: Arc<DisclosureRequest>, context: Arc<Context>) -
     let Some((tenant, tenant_id)) = tenant_of(&namespace, &context) else {
         return without_tenant(&api, &request, deleted, &context).await;
     };
+    if status::is_settled(&request) {
+        return Ok(Action::await_change());
+    }
     // Read now, and as the API server stores it: digests are over that.
     let live = gather::live(&namespace, &request.name_any(), &tenant, &context).await?;
     let Some(fresh) = live.request.as_ref().map(apply::typed).transpose()? else {
@@ -370,11 +373,23 @@ async fn end(
             finalizer::remove(api, request, FINALIZER).await?;
             return Ok(End { gone: true, ..End::default() });
         }
+        let withdrawn = !seen.history.facts().withdrawn_requests.is_empty();
+        if withdrawn && seen.history.own_intent().is_none() && finalizer::has(request, FINALIZER) {
+            // Its key goes by the log.
+            apply::remove_means(parts, context).await?;
+            finalizer::remove(api, request, FINALIZER).await?;
+            return Ok(End { next: now.checked_add(SignedDuration::from_secs(2)).ok(), ..End::default() });
+        }
         return Ok(End::default());
     };
+    // The status is the operator's alone, and a finalizer is not: what the status does not say is not done.
+    let done = status::is_package_gone(request);
     if !finalizer::has(request, FINALIZER) {
-        let expired = matches!(outcome.result, OutcomeResult::Delivered { .. });
-        return Ok(End { expired, gone: deleted, ..End::default() });
+        if done || deleted {
+            let expired = matches!(outcome.result, OutcomeResult::Delivered { .. });
+            return Ok(End { expired, gone: deleted, ..End::default() });
+        }
+        finalizer::add(api, request, FINALIZER).await?;
     }
     apply::remove_means(parts, context).await?;
     let ends = due_at(logged.at, request.spec.expires_after);
@@ -413,18 +428,18 @@ async fn end(
     apply::remove_job(&resources::name(parts.uid), &request.namespace().unwrap_or_default(), context).await?;
     // A Job that was at work when it was told to stop may write until it is gone.
     let at_work = gather::at_work(parts.uid, context);
+    let delivered = matches!(outcome.result, OutcomeResult::Delivered { .. });
     if package::delete(parts, &store).await && !at_work {
-        finalizer::remove(api, request, FINALIZER).await?;
-        let expired = matches!(outcome.result, OutcomeResult::Delivered { .. });
-        return Ok(End {
-            gone: deleted,
-            expired,
-            next: now.checked_add(SignedDuration::from_secs(2)).ok(),
-            ..End::default()
-        });
+        if done || deleted {
+            finalizer::remove(api, request, FINALIZER).await?;
+            return Ok(End { gone: deleted, expired: delivered, ..End::default() });
+        }
+        // Told first, then let go.
+        let next = now.checked_add(SignedDuration::from_secs(1)).ok();
+        return Ok(End { expired: delivered, next, ..End::default() });
     }
     let next = now.checked_add(SignedDuration::from_secs(15)).ok();
-    Ok(End { expired: now >= ends, next, ..End::default() })
+    Ok(End { next, ..End::default() })
 }
 
 /// What has become of a request, for owners.

@@ -81,6 +81,30 @@ pub fn status(known: &Known<'_>) -> DisclosureRequestStatus {
     status
 }
 
+/// Whether there was a package that is deleted, or none, by what its status says.
+pub fn is_package_gone(request: &DisclosureRequest) -> bool {
+    let found = request.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    conditions::get(found, "Packaged").is_some_and(|packaged| packaged.status == "False")
+}
+
+/// Whether nothing more is to be done for a request, by what its status says: whoever asks again gets the same answer, and
+/// the log need not be read for it.
+pub fn is_settled(request: &DisclosureRequest) -> bool {
+    let Some(status) = &request.status else { return false };
+    let reason = |type_| conditions::get(&status.conditions, type_).map(|found| found.reason.as_str());
+    let over = match status.log.as_ref().and_then(|log| log.outcome) {
+        Some(_) => true,
+        None => matches!(reason("Ready"), Some("Withdrawn" | "Expired")) && status.log.is_none(),
+    };
+    over && status.observed_generation == request.metadata.generation
+        && request.metadata.deletion_timestamp.is_none()
+        && request.metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
+        && status.notice_not_before.is_none()
+        && status.follow_up_by.is_none()
+        && status.notices.iter().all(|notice| notice.state != NoticeState::Retrying)
+        && !matches!(reason("OwnersNotified"), None | Some("OrderMissing"))
+}
+
 /// It could not be decided on: nothing else of the status changes.
 pub fn undecided(request: &DisclosureRequest, why: Verdict, now: Timestamp) -> DisclosureRequestStatus {
     let old = request.status.clone().unwrap_or_default();
