@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::{Seen, notice::Contact, resources::Parts};
+use super::{notice::Contact, resources::Parts, seen::Seen};
 
 /// The body of a message. `type` says what of; `data` what is known.
 pub fn message(

@@ -6,6 +6,7 @@
 
 mod answers;
 mod apply;
+mod end;
 mod entries;
 mod gather;
 mod measure;
@@ -16,25 +17,22 @@ mod owners;
 mod package;
 mod plan;
 mod resources;
+mod seen;
+mod standing;
 mod status;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use camerafleet_crds::{Approval, Basis, DisclosureRequest, PackageStatus, SharingPolicySpec, Tenant};
+use camerafleet_crds::{Approval, DisclosureRequest, Tenant};
 use camerafleet_footage::{
-    disclosure::{
-        Authorized, Decision, Docket, FollowUp, History, Live, Malformed, Release, Rule, Verdict as Decided,
-        Window, decide, deciding, follow_up, parse_release_key_name,
-    },
-    ids::{ApprovalUid, OrderUid, RequestUid},
+    disclosure::{History, Live, Verdict as Decided, parse_release_key_name},
+    ids::RequestUid,
     log::entry::OutcomeResult,
-    retention::due_at,
 };
-use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use serde_json::Value;
 
@@ -45,10 +43,13 @@ use crate::{
     conditions::Verdict, context::Context, controllers::retention_policy::tenant_of, error::Error, events,
     finalizer, identity, kube_api, log::LogProblem,
 };
+use end::end;
 use gather::JobState;
-use notice::{Due, Fate};
+use notice::Due;
 use plan::{Facts, Step};
 use resources::Parts;
+use seen::{Seen, begin, decided, look, unvouched};
+use standing::{due_of, fate, follows, nondisclosure, retry};
 
 /// Keeps a deleted request until its outcome is logged and its package is gone.
 const FINALIZER: &str = "camerafleet.io/disclosure";
@@ -60,17 +61,6 @@ const LOOK_AGAIN_SOON: Duration = Duration::from_secs(15);
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// Steps of one reconciliation: decided, intended, begun.
 const MAX_STEPS: usize = 4;
-
-/// What the log and the kernel say of a request.
-struct Seen {
-    history: History,
-    docket: Option<Docket>,
-    decision: Decision,
-    /// The revisions that decide, and whether footage of the window is sealed under each; by digest, hex.
-    policies: Vec<(String, SharingPolicySpec, bool)>,
-    /// The log's newest checkpoint.
-    checkpoint: Option<String>,
-}
 
 /// One reconciliation.
 pub async fn reconcile(request: Arc<DisclosureRequest>, context: Arc<Context>) -> Result<Action, Error> {
@@ -107,9 +97,8 @@ pub async fn reconcile(request: Arc<DisclosureRequest>, context: Arc<Context>) -
     match work(&parts, &live, &api, &context).await? {
         Ok(action) => Ok(action),
         Err(problem) => {
-            if problem.is_denied() {
-                tracing::debug!(%problem, "the log is not open for a DisclosureRequest");
-            }
+            // The Tenant's LogReady says it to people.
+            tracing::debug!(%problem, request = %uid, "a DisclosureRequest waits for the log");
             let why = Verdict::unknown(
                 "LogUnavailable",
                 "Nothing is decided without the tenant's log, which cannot be read or written now: see the Tenant's LogReady.",
@@ -142,55 +131,6 @@ async fn without_tenant(
     let status = status::undecided(request, why, context.now());
     kube_api::write_status(api, request, request.status.as_ref(), &status).await?;
     Ok(Action::await_change())
-}
-
-/// The uids of what is seen for the first time while the admission policies are known not to be enforced: anyone may have
-/// made it in anyone's name.
-async fn unvouched(
-    parts: &Parts<'_>,
-    live: &Live,
-    context: &Context,
-) -> Result<BTreeSet<String>, LogProblem> {
-    let mut unvouched = BTreeSet::new();
-    if !context.admission.is_broken() {
-        return Ok(unvouched);
-    }
-    let approvals = entries::of_request(live, parts.uid, context.now()).map(|frozen| frozen.uid);
-    let ids = approvals.map(|uid| (format!("approval-submitted/{uid}"), uid));
-    let request = (History::request_id(parts.uid), parts.uid.to_string());
-    for (id, uid) in ids.chain([request]) {
-        if !context.logs.has(parts.tenant, &id, context).await? {
-            unvouched.insert(uid);
-        }
-    }
-    Ok(unvouched)
-}
-
-/// What the log says now, and what follows.
-async fn look(parts: &Parts<'_>, live: &Live, context: &Context) -> Result<Seen, LogProblem> {
-    let (tenant, uid) = (parts.tenant, parts.uid);
-    let window = &parts.request.spec.window;
-    let history = context.logs.history(tenant, uid, (window.from.0, window.to.0), context).await?;
-    let history = history.ok_or(LogProblem::NotOpen)?;
-    let checkpoint = context.logs.newest(tenant).await;
-    let now = context.now();
-    let docket = match Docket::new(live, &history, now) {
-        Ok(docket) => docket,
-        Err(why) => {
-            let name = parts.request.name_any();
-            let malformed = Malformed { kind: "DisclosureRequest", name, what: why.to_string() };
-            let decision = Decision::malformed(&malformed);
-            return Ok(Seen { history, docket: None, decision, policies: Vec::new(), checkpoint });
-        }
-    };
-    let case = docket.case(parts.tenant_id, now);
-    let decision = decide(&case);
-    let policies = deciding(&case).into_iter().map(|(digest, (revision, recorded))| {
-        let digest = digest.to_string().trim_start_matches("sha256:").to_owned();
-        (digest, revision.spec().clone(), recorded)
-    });
-    let policies = policies.collect();
-    Ok(Seen { history, docket: Some(docket), decision, policies, checkpoint })
 }
 
 async fn work(
@@ -323,212 +263,6 @@ async fn work(
     let waits = seen.history.outcome().is_none() && !matches!(seen.decision.verdict, Decided::Denied);
     let soon = soon || (waits && blocked.is_some()) || (!enforced && waits);
     Ok(Ok(Action::requeue(pause(soon, next.into_iter().flatten().min(), now))))
-}
-
-/// The entry of the decision, if it is one.
-fn decided(parts: &Parts<'_>, seen: &Seen, now: Timestamp) -> Vec<camerafleet_footage::log::NewEntry> {
-    let Some(docket) = &seen.docket else { return Vec::new() };
-    let revisions = seen.policies.iter().map(|(digest, ..)| digest.clone()).collect();
-    let order = seen.decision.authorized().and_then(|granted| granted.order.as_ref());
-    let order = order.and_then(|order| {
-        let found = docket.orders.iter().find(|one| one.frozen.uid == order.as_str())?;
-        Some(camerafleet_footage::digest::hex(&found.frozen.digest("LegalOrder").0))
-    });
-    let digest = docket.request.digest();
-    entries::decided(parts.uid, digest, &seen.decision, revisions, order, now).into_iter().collect()
-}
-
-/// Logs a grant: the decision, and then the Intent that names it.
-async fn begin(parts: &Parts<'_>, seen: &Seen, now: Timestamp, context: &Context) -> Result<(), LogProblem> {
-    let (Some(granted), Some(docket)) = (seen.decision.authorized(), &seen.docket) else { return Ok(()) };
-    let decision = context.logs.append(parts.tenant, &decided(parts, seen, now), context).await?;
-    let Some(decision) = decision.first() else { return Ok(()) };
-    let approvals: Vec<_> = docket.approvals.iter().map(|one| &one.frozen).collect();
-    let entries = entries::intended(granted, *decision, &approvals, now);
-    context.logs.append(parts.tenant, &entries, context).await.map(drop)
-}
-
-/// A request after its outcome.
-#[derive(Default)]
-struct End {
-    package: Option<PackageStatus>,
-    expired: bool,
-    next: Option<Timestamp>,
-    /// Its finalizer went with it.
-    gone: bool,
-}
-
-/// Offers the package until its date, and takes away what is left of a request.
-async fn end(
-    parts: &Parts<'_>,
-    api: &Api<DisclosureRequest>,
-    seen: &Seen,
-    deleted: bool,
-    now: Timestamp,
-    context: &Context,
-) -> Result<End, Error> {
-    let request = parts.request;
-    let Some((logged, outcome)) = seen.history.outcome() else {
-        if deleted && seen.history.own_intent().is_none() {
-            finalizer::remove(api, request, FINALIZER).await?;
-            return Ok(End { gone: true, ..End::default() });
-        }
-        let withdrawn = !seen.history.facts().withdrawn_requests.is_empty();
-        if withdrawn && seen.history.own_intent().is_none() && finalizer::has(request, FINALIZER) {
-            // Its key goes by the log.
-            apply::remove_means(parts, context).await?;
-            finalizer::remove(api, request, FINALIZER).await?;
-            return Ok(End { next: now.checked_add(SignedDuration::from_secs(2)).ok(), ..End::default() });
-        }
-        return Ok(End::default());
-    };
-    // The status is the operator's alone, and a finalizer is not: what the status does not say is not done.
-    let done = status::is_package_gone(request);
-    if !finalizer::has(request, FINALIZER) {
-        if done || deleted {
-            let expired = matches!(outcome.result, OutcomeResult::Delivered { .. });
-            return Ok(End { expired, gone: deleted, ..End::default() });
-        }
-        finalizer::add(api, request, FINALIZER).await?;
-    }
-    apply::remove_means(parts, context).await?;
-    let ends = due_at(logged.at, request.spec.expires_after);
-    let store = match store::read(parts.tenant, context).await? {
-        Ok(store) => store,
-        Err(verdict) => {
-            tracing::warn!(request = %parts.uid, why = verdict.message, "a package cannot be looked after");
-            let next = now.checked_add(SignedDuration::from_secs(30)).ok();
-            return Ok(End { next, ..End::default() });
-        }
-    };
-    if let OutcomeResult::Delivered { package, bytes, segments, .. } = &outcome.result
-        && now < ends
-        && !deleted
-    {
-        let known = request.status.as_ref().and_then(|status| status.package.clone());
-        let key = match known {
-            Some(known) => Some(known.key),
-            None => gather::receipt(&store, parts.tenant_id, parts.uid).await.ok().flatten().map(|r| r.key),
-        };
-        let Some(key) = key else {
-            let next = now.checked_add(SignedDuration::from_secs(30)).ok();
-            return Ok(End { next, ..End::default() });
-        };
-        let package = PackageStatus {
-            key,
-            sha256: package.clone(),
-            bytes: *bytes,
-            segments: *segments,
-            expires_at: Time(ends),
-        };
-        package::offer(parts, &package, &store, now, context).await?;
-        return Ok(End { package: Some(package), next: Some(ends), ..End::default() });
-    }
-    package::withhold(parts, context).await?;
-    apply::remove_job(&resources::name(parts.uid), &request.namespace().unwrap_or_default(), context).await?;
-    // A Job that was at work when it was told to stop may write until it is gone.
-    let at_work = gather::at_work(parts.uid, context);
-    let delivered = matches!(outcome.result, OutcomeResult::Delivered { .. });
-    if package::delete(parts, &store).await && !at_work {
-        if done || deleted {
-            finalizer::remove(api, request, FINALIZER).await?;
-            return Ok(End { gone: deleted, expired: delivered, ..End::default() });
-        }
-        // Told first, then let go.
-        let next = now.checked_add(SignedDuration::from_secs(1)).ok();
-        return Ok(End { expired: delivered, next, ..End::default() });
-    }
-    let next = now.checked_add(SignedDuration::from_secs(15)).ok();
-    Ok(End { next, ..End::default() })
-}
-
-/// What has become of a request, for owners.
-fn fate(seen: &Seen) -> Fate {
-    let withdrawn = !seen.history.facts().withdrawn_requests.is_empty();
-    match (seen.history.outcome().map(|(_, outcome)| &outcome.result), &seen.decision.verdict) {
-        (Some(OutcomeResult::Delivered { .. }), _) => Fate::Delivered,
-        (Some(OutcomeResult::Failed { .. }), _) if withdrawn => Fate::Gone,
-        (Some(OutcomeResult::Failed { .. }), _) => Fate::Failed,
-        (None, _) if seen.history.own_intent().is_some() => Fate::Open,
-        (None, Decided::Denied) => {
-            let gone = [Rule::RequestWithdrawn, Rule::RequestExpired];
-            if gone.iter().any(|rule| seen.decision.has(*rule)) { Fate::Gone } else { Fate::Denied }
-        }
-        (None, _) => Fate::Open,
-    }
-}
-
-/// Until when owners must not be told: by the order on which a release rests, and where nothing is released by any
-/// authority's order that was brought for it. `Err`: the order is gone.
-fn nondisclosure(parts: &Parts<'_>, seen: &Seen) -> Result<Option<Timestamp>, ()> {
-    let spec = &parts.request.spec;
-    let (Basis::CourtOrder, Some(docket)) = (spec.basis, &seen.docket) else { return Ok(None) };
-    let until =
-        |object: &Value| -> Option<Timestamp> { object.get("nondisclosureUntil")?.as_str()?.parse().ok() };
-    if let Some((_, intent)) = seen.history.own_intent() {
-        let decision = seen.history.decision_at(intent.decision);
-        let order: Option<&OrderUid> =
-            decision.and_then(|d| d.order.as_ref()).and_then(|digest| seen.history.order(digest));
-        let found = order.and_then(|uid| docket.orders.iter().find(|one| one.frozen.uid == uid.as_str()));
-        let told = parts.request.status.as_ref().and_then(|status| status.notice_not_before.as_ref());
-        return match (found, told) {
-            (Some(order), _) => Ok(until(&order.frozen.spec)),
-            (None, Some(told)) => Ok(Some(told.0)),
-            (None, None) => Err(()),
-        };
-    }
-    let named = spec.legal_order_ref.as_ref().map(|reference| &reference.name);
-    let meant = docket.orders.iter().filter(|one| Some(&one.frozen.name) == named);
-    let trusted = meant.filter(|one| {
-        let authority = one.frozen.spec.get("authority").and_then(Value::as_str).unwrap_or_default();
-        let policies = seen.policies.iter().map(|(_, spec, _)| spec);
-        one.verified.as_ref().is_ok_and(|order| order::lists(policies, authority, order.signer()))
-    });
-    Ok(trusted.filter_map(|one| until(&one.frozen.spec)).max())
-}
-
-/// How it stands with the order that must follow an emergency.
-fn follows(parts: &Parts<'_>, seen: &Seen, now: Timestamp) -> Option<FollowUp> {
-    let docket = seen.docket.as_ref().filter(|_| parts.request.spec.basis == Basis::Emergency)?;
-    let (_, outcome) = seen.history.outcome()?;
-    let (OutcomeResult::Delivered { .. }, (intended, intent)) = (&outcome.result, seen.history.own_intent()?)
-    else {
-        return None;
-    };
-    let window = Window::new(intent.from, intent.to)?;
-    let within = seen.policies.iter().filter_map(|(_, spec, _)| spec.bases.emergency.as_ref());
-    let within = within.map(|bounds| bounds.follow_up_within.as_secs()).min();
-    let release = |camera: &camerafleet_footage::ids::CameraId| {
-        (camera.clone(), Release { window, policies: Default::default() })
-    };
-    // All that is asked of it: what was released, and when its order is due.
-    let released = Authorized {
-        request: parts.uid.clone(),
-        digest: docket.request.digest(),
-        basis: Basis::Emergency,
-        cameras: intent.cameras.iter().map(release).collect(),
-        audio: intent.audio,
-        form: parts.request.spec.form,
-        recipient: intent.recipient.clone(),
-        approvals: BTreeSet::<ApprovalUid>::new(),
-        order: None,
-        holds: Default::default(),
-        continues: Some(intended.index),
-        notice: camerafleet_footage::disclosure::Notice { owners: Default::default(), not_before: None },
-        follow_up_within: within.and_then(|s| i64::try_from(s).ok()).map(SignedDuration::from_secs),
-    };
-    Some(follow_up(&docket.case(parts.tenant_id, now), &released, intended.at))
-}
-
-fn due_of(follow_up: Option<&FollowUp>) -> Option<Timestamp> {
-    match follow_up {
-        Some(FollowUp::Due(at)) => Some(*at),
-        _ => None,
-    }
-}
-
-fn retry(notices: &[camerafleet_crds::NoticeStatus]) -> Option<Timestamp> {
-    notices.iter().filter_map(|notice| notice.next_attempt_at.as_ref()).map(|time| time.0).min()
 }
 
 fn pause(soon: bool, next: Option<Timestamp>, now: Timestamp) -> Duration {
