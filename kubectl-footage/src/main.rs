@@ -14,7 +14,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use cluster::{Cluster, Flags};
-use command::{answer, hold, inspect, keygen, order, pending, request, show, withdraw};
+use command::{answer, fetch, hold, inspect, keygen, order, pending, request, show, withdraw};
 use failure::Failure;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -64,6 +64,9 @@ enum Command {
     /// Takes your request, or your answer to one, back.
     #[command(after_help = "Example:\n  kubectl footage withdraw burglary-7 -n elm-street")]
     Withdraw(withdraw::Args),
+    /// Fetches the package of your request, and goes on where it was interrupted.
+    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street")]
+    Fetch(fetch::Args),
     /// Signs and submits a legal order.
     #[command(
         after_help = "Examples:\n  kubectl footage order -n elm-street -f warrant.yaml\n  kubectl footage order -f warrant.yaml --ssh-key ~/.ssh/court --print > signed.yaml"
@@ -113,6 +116,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Approve(args) => answer::run(args, ApprovalDecision::Approve, &connect().await?).await,
         Command::Deny(args) => answer::run(args, ApprovalDecision::Deny, &connect().await?).await,
         Command::Withdraw(args) => withdraw::run(args, &connect().await?).await,
+        Command::Fetch(args) => fetch::run(args, &connect().await?).await,
         Command::Order(args) => order::run(args, &cli.flags).await,
         Command::Hold(args) => hold::run(args, &connect().await?).await,
         Command::Keygen(args) => keygen::run(args),

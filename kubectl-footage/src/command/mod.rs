@@ -1,6 +1,7 @@
 //! What people do with footage, a file a command.
 
 pub mod answer;
+pub mod fetch;
 pub mod hold;
 pub mod inspect;
 pub mod keygen;

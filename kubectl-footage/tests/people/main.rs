@@ -9,6 +9,8 @@ mod fixtures;
 #[path = "../../../operator/tests/admission/server.rs"]
 mod server;
 
+mod fetch;
+
 use std::{fs, path::Path, process::Command, sync::Arc};
 
 use reqwest::Method;
