@@ -3,7 +3,13 @@
 use std::{fmt::Debug, path::PathBuf, time::Duration};
 
 use camerafleet_crds::{Camera, CameraRef, ID_ANNOTATION};
-use k8s_openapi::{NamespaceResourceScope, api::authentication::v1::SelfSubjectReview};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        authentication::v1::SelfSubjectReview,
+        authorization::v1::{ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec},
+    },
+};
 use kube::{
     Api, Client, Config, Resource, ResourceExt,
     api::PostParams,
@@ -84,6 +90,19 @@ impl Cluster {
         })
     }
 
+    /// Which objects of a kind one may read: all, or those that one was given by name, as owners are.
+    pub async fn readable(&self, group: &str, plural: &str) -> Result<Names, Failure> {
+        let review = SelfSubjectRulesReview {
+            spec: SelfSubjectRulesReviewSpec { namespace: Some(self.namespace.clone()) },
+            ..SelfSubjectRulesReview::default()
+        };
+        let reviews = Api::<SelfSubjectRulesReview>::all(self.client.clone());
+        let review = reviews.create(&PostParams::default(), &review).await;
+        let review = review.map_err(|e| Failure::of("ask what you may see", e))?;
+        let rules = review.status.map(|status| status.resource_rules).unwrap_or_default();
+        Ok(names(&rules, group, plural))
+    }
+
     /// An object by name.
     pub async fn get<K>(&self, name: &str) -> Result<K, Failure>
     where
@@ -123,5 +142,60 @@ impl Cluster {
             cameras.push(CameraRef { name: name.clone(), id });
         }
         Ok(cameras)
+    }
+}
+
+/// Which objects of a kind one may read.
+#[derive(Debug, PartialEq)]
+pub enum Names {
+    All,
+    These(Vec<String>),
+}
+
+fn names(rules: &[ResourceRule], group: &str, plural: &str) -> Names {
+    let is = |list: &Option<Vec<String>>, what: &str| {
+        list.iter().flatten().any(|entry| entry == what || entry == "*")
+    };
+    let about = rules.iter().filter(|rule| is(&rule.api_groups, group) && is(&rule.resources, plural));
+    let mut these = Vec::new();
+    for rule in about {
+        let names = rule.resource_names.iter().flatten();
+        let verbs = Some(rule.verbs.clone());
+        if is(&verbs, "list") && names.clone().next().is_none() {
+            return Names::All;
+        }
+        if is(&verbs, "get") {
+            these.extend(names.cloned());
+        }
+    }
+    these.sort();
+    these.dedup();
+    Names::These(these)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = "camerafleet.io";
+    const PLURAL: &str = "disclosurerequests";
+
+    fn rule(verbs: &[&str], names: &[&str]) -> ResourceRule {
+        let all = |list: &[&str]| list.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>();
+        ResourceRule {
+            api_groups: Some(all(&[GROUP])),
+            resources: Some(all(&[PLURAL])),
+            resource_names: (!names.is_empty()).then(|| all(names)),
+            verbs: all(verbs),
+        }
+    }
+
+    #[test]
+    fn an_owner_sees_those_that_were_given_by_name_and_a_reviewer_all() {
+        let owner = [rule(&["create"], &[]), rule(&["get"], &["r-2", "r-1"]), rule(&["get"], &["r-1"])];
+        assert_eq!(names(&owner, GROUP, PLURAL), Names::These(vec!["r-1".into(), "r-2".into()]));
+        assert_eq!(names(&[rule(&["get", "list"], &[])], GROUP, PLURAL), Names::All);
+        assert_eq!(names(&[rule(&["*"], &[])], GROUP, PLURAL), Names::All);
+        assert_eq!(names(&[], GROUP, PLURAL), Names::These(Vec::new()));
     }
 }

@@ -5,6 +5,7 @@ mod command;
 mod failure;
 mod moment;
 mod output;
+mod release;
 mod ssh;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -19,7 +19,7 @@ use crate::{
     failure::{Failure, Kind},
     moment,
     output::{Output, print},
-    ssh,
+    release, ssh,
 };
 
 /// `kubectl footage approve` and `deny`.
@@ -45,6 +45,9 @@ pub struct Args {
     /// Sign with this SSH key, where the SharingPolicy has yours.
     #[arg(long)]
     pub ssh_key: Option<PathBuf>,
+    /// Your key, where the footage is sealed for its owners.
+    #[arg(long)]
+    pub identity: Option<PathBuf>,
     /// Do not ask.
     #[arg(long, short)]
     pub yes: bool,
@@ -61,6 +64,13 @@ pub enum CapacityArg {
     Reviewer,
     /// An owner or reviewer whom the policy names for emergencies.
     EmergencyApprover,
+}
+
+impl CapacityArg {
+    /// Whether shares of keys may go with the answer.
+    fn releases(self) -> bool {
+        matches!(self, Self::Owner)
+    }
 }
 
 impl From<CapacityArg> for Capacity {
@@ -82,6 +92,12 @@ pub async fn run(args: &Args, decision: ApprovalDecision, cluster: &Cluster) -> 
     if !args.yes && !agreed(decision)? {
         return Err(Failure::new(Kind::Input, "Nothing was answered.", "Answer yes, or give --yes."));
     }
+    let release = match decision {
+        ApprovalDecision::Approve if args.capacity.releases() => {
+            release::release(&request, &digest, args.identity.as_deref(), cluster).await?
+        }
+        _ => None,
+    };
     let spec = ApprovalSpec {
         request_ref: RequestRef { name: request.name_any(), uid: request.uid().unwrap_or_default() },
         request_digest: digest,
@@ -90,7 +106,7 @@ pub async fn run(args: &Args, decision: ApprovalDecision, cluster: &Cluster) -> 
         decision,
         narrow_to: narrow(args, &request)?,
         not_after: Time(moment::in_days(args.days.into())),
-        release: None,
+        release,
         signature: None,
         withdrawn: false,
     };

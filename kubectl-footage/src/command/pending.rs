@@ -1,14 +1,10 @@
 //! What waits for an answer, of what one may see.
 
 use camerafleet_crds::{DecisionVerdict, DisclosureRequest};
-use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
-use kube::{
-    Api, ResourceExt,
-    api::{ListParams, PostParams},
-};
+use kube::{ResourceExt, api::ListParams};
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Names},
     failure::Failure,
     moment,
     output::{Output, print, table},
@@ -64,17 +60,9 @@ fn row(request: &DisclosureRequest) -> Vec<String> {
 
 /// All requests that one may see: the whole list, or those that one was given by name, as owners are.
 async fn seen(cluster: &Cluster) -> Result<Vec<DisclosureRequest>, Failure> {
-    const DOING: &str = "ask what you may see";
-    let review = SelfSubjectRulesReview {
-        spec: SelfSubjectRulesReviewSpec { namespace: Some(cluster.namespace.clone()) },
-        ..SelfSubjectRulesReview::default()
-    };
-    let reviews = Api::<SelfSubjectRulesReview>::all(cluster.client.clone());
-    let review = reviews.create(&PostParams::default(), &review).await.map_err(|e| Failure::of(DOING, e))?;
-    let rules = review.status.map(|status| status.resource_rules).unwrap_or_default();
     let api = cluster.api::<DisclosureRequest>();
     let mut requests = Vec::new();
-    match names(&rules) {
+    match cluster.readable(camerafleet_crds::GROUP, "disclosurerequests").await? {
         Names::All => {
             let mut page = ListParams::default().limit(PAGE);
             loop {
@@ -95,58 +83,4 @@ async fn seen(cluster: &Cluster) -> Result<Vec<DisclosureRequest>, Failure> {
         }
     }
     Ok(requests)
-}
-
-/// Which requests one may read.
-#[derive(Debug, PartialEq)]
-enum Names {
-    All,
-    These(Vec<String>),
-}
-
-fn names(rules: &[ResourceRule]) -> Names {
-    let is = |list: &Option<Vec<String>>, what: &str| {
-        list.iter().flatten().any(|entry| entry == what || entry == "*")
-    };
-    let about = rules
-        .iter()
-        .filter(|rule| is(&rule.api_groups, "camerafleet.io") && is(&rule.resources, "disclosurerequests"));
-    let mut these = Vec::new();
-    for rule in about {
-        let names = rule.resource_names.iter().flatten();
-        let verbs = Some(rule.verbs.clone());
-        if is(&verbs, "list") && names.clone().next().is_none() {
-            return Names::All;
-        }
-        if is(&verbs, "get") {
-            these.extend(names.cloned());
-        }
-    }
-    these.sort();
-    these.dedup();
-    Names::These(these)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(verbs: &[&str], names: &[&str]) -> ResourceRule {
-        let all = |list: &[&str]| list.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>();
-        ResourceRule {
-            api_groups: Some(all(&["camerafleet.io"])),
-            resources: Some(all(&["disclosurerequests"])),
-            resource_names: (!names.is_empty()).then(|| all(names)),
-            verbs: all(verbs),
-        }
-    }
-
-    #[test]
-    fn an_owner_sees_those_that_were_given_by_name_and_a_reviewer_all() {
-        let owner = [rule(&["create"], &[]), rule(&["get"], &["r-2", "r-1"]), rule(&["get"], &["r-1"])];
-        assert_eq!(names(&owner), Names::These(vec!["r-1".into(), "r-2".into()]));
-        assert_eq!(names(&[rule(&["get", "list"], &[])]), Names::All);
-        assert_eq!(names(&[rule(&["*"], &[])]), Names::All);
-        assert_eq!(names(&[]), Names::These(Vec::new()));
-    }
 }
