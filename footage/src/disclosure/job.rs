@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use camerafleet_crds::SharingPolicySpec;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::unhex;
 use crate::ids::{CameraId, RequestUid, StreamId, TenantId};
-use crate::layout::tenant_prefix;
+use crate::layout::{Hour, tenant_prefix};
 use crate::retention::{LogAccess, VaultAccess};
+use crate::seal::{ShareContext, ShareError, WindowContext, WindowShare};
 use crate::shard::StoreConfig;
 
 /// The ConfigMap's key for a [`JobConfig`].
@@ -131,6 +133,8 @@ pub struct PrepareConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareList {
+    /// Whose footage it is.
+    pub tenant: TenantId,
     /// The request.
     pub request_uid: RequestUid,
     /// Its digest.
@@ -145,6 +149,58 @@ pub struct ShareList {
     pub windows: Vec<ShareWindow>,
     /// Where the owner's shares are sealed to.
     pub release_key: String,
+}
+
+/// The owner's shares cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ShareListError {
+    /// The list and what lies beside it do not fit.
+    #[error("the list of shares is not whole: ask for the footage again")]
+    Malformed,
+    /// A share is for footage that was not asked for.
+    #[error("a share is for a camera or an hour that the request does not name: do not release it")]
+    NotAsked,
+    /// A share does not open.
+    #[error(transparent)]
+    Share(#[from] ShareError),
+}
+
+impl ShareList {
+    /// Opens the sealed shares beside the list with the owner's key. Each must be for what the list says, and the list for
+    /// what was asked.
+    ///
+    /// # Errors
+    /// [`ShareListError`].
+    pub fn open(
+        &self,
+        mut sealed: &[u8],
+        key: &dyn age::Identity,
+    ) -> Result<Vec<WindowShare>, ShareListError> {
+        let mut shares = Vec::with_capacity(self.windows.len());
+        for shown in &self.windows {
+            let (length, rest) = sealed.split_first_chunk().ok_or(ShareListError::Malformed)?;
+            let length = usize::from(u16::from_be_bytes(*length));
+            let (share, rest) = rest.split_at_checked(length).ok_or(ShareListError::Malformed)?;
+            sealed = rest;
+            let hour: Hour = shown.hour.parse().map_err(|_| ShareListError::Malformed)?;
+            // A segment belongs to the hour of its opening, and reaches into the next at most.
+            let reach = hour.start() + SignedDuration::from_hours(2);
+            if !self.cameras.contains(&shown.camera) || hour.start() > self.to || reach < self.from {
+                return Err(ShareListError::NotAsked);
+            }
+            let window = WindowContext {
+                tenant: self.tenant.clone(),
+                camera: shown.camera.clone(),
+                hour,
+                window: shown.window.clone(),
+                threshold: shown.threshold,
+                shares: shown.shares,
+                commitment: unhex(&shown.commitment).ok_or(ShareListError::Malformed)?,
+            };
+            shares.push(WindowShare::open(share, key, &ShareContext { window, index: shown.index })?);
+        }
+        if sealed.is_empty() { Ok(shares) } else { Err(ShareListError::Malformed) }
+    }
 }
 
 /// What one sealed share is for; the share says the same of itself.

@@ -120,6 +120,7 @@ pub async fn run(
     for (user, owner) in owners {
         let Some(name) = config.owners.get(user) else { continue };
         let list = ShareList {
+            tenant: config.tenant.clone(),
             request_uid: config.request_uid.clone(),
             request_digest: config.request_digest.clone(),
             cameras: config.cameras.clone(),

@@ -11,7 +11,7 @@ use camerafleet_footage::{
         Frozen, Logged,
         job::{SHARE_LIST_KEY, SHARES_KEY, ShareList},
     },
-    ids::RequestUid,
+    ids::{RequestUid, TenantId},
 };
 use camerafleet_testkit::{free_ports, tool};
 use jobs::disclosure::{JobError, KubeObjects, Objects as _, prepare, prepare::Lists as _};
@@ -271,6 +271,7 @@ async fn lists(cluster: &Cluster) {
     ]);
     cluster.allow("prepare", &rules).await;
     let list = ShareList {
+        tenant: TenantId::parse("t-1").unwrap(),
         request_uid: RequestUid::parse(REQUEST).unwrap(),
         request_digest: "sha256:0".into(),
         cameras: vec![camera()],

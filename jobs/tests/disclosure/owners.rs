@@ -13,9 +13,8 @@ use camerafleet_footage::{
         release_key_name,
     },
     ids::RequestUid,
-    layout::Hour,
     log::entry,
-    seal::{OwnersCustody, PublicKey, ShareContext, WindowContext, WindowCustody, WindowShare},
+    seal::{OwnersCustody, PublicKey, WindowCustody},
 };
 use jobs::disclosure::{JobError, prepare};
 use serde_json::{Value, json};
@@ -33,32 +32,6 @@ impl prepare::Lists for Maps {
         self.0.lock().unwrap().insert(name.to_owned(), (list.clone(), shares));
         Ok(())
     }
-}
-
-/// What `kubectl footage approve` does with an owner's list.
-fn opened(list: &ShareList, shares: &[u8], key: &age::x25519::Identity) -> Vec<WindowShare> {
-    let mut rest = shares;
-    let mut all = Vec::new();
-    for window in &list.windows {
-        let (length, after) = rest.split_first_chunk::<2>().unwrap();
-        let (sealed, after) = after.split_at(u16::from_be_bytes(*length).into());
-        rest = after;
-        let context = ShareContext {
-            window: WindowContext {
-                tenant: tenant(),
-                camera: window.camera.clone(),
-                hour: window.hour.parse::<Hour>().unwrap(),
-                window: window.window.clone(),
-                threshold: window.threshold,
-                shares: window.shares,
-                commitment: camerafleet_footage::digest::unhex(&window.commitment).unwrap(),
-            },
-            index: window.index,
-        };
-        all.push(WindowShare::open(sealed, key, &context).unwrap());
-    }
-    assert!(rest.is_empty());
-    all
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +90,7 @@ async fn a_threshold_of_owners_opens_and_fewer_do_not() {
         .iter()
         .zip(lists.values())
         .map(|(key, (list, shares))| {
-            Bundle::seal(&opened(list, shares, key), &public, &uid, &digest).unwrap()
+            Bundle::seal(&list.open(shares, key).unwrap(), &public, &uid, &digest).unwrap()
         })
         .collect();
     let release = |i: usize| -> Value {
@@ -157,7 +130,7 @@ async fn a_threshold_of_owners_opens_and_fewer_do_not() {
     prepare::run(&config, &other.bucket("footage"), &maps).await.unwrap();
     let lists = maps.0.lock().unwrap().clone();
     for (i, (key, (list, shares))) in keys.iter().zip(lists.values()).enumerate() {
-        let bundle = Bundle::seal(&opened(list, shares, key), &public, &uid, &digest).unwrap();
+        let bundle = Bundle::seal(&list.open(shares, key).unwrap(), &public, &uid, &digest).unwrap();
         let release = json!({"bundle": bundle, "keyFingerprint": format!("sha256:{fingerprint}")});
         let who = ["a@example.com", "b@example.com"][i];
         let answer = approval(&request, 600 + u32::try_from(i).unwrap(), who, Some(release));

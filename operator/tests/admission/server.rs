@@ -162,6 +162,18 @@ impl Server {
         Client::try_from(config).unwrap()
     }
 
+    /// An actor's kubeconfig.
+    pub fn kubeconfig(&self, actor: Actor, namespace: &str) -> Value {
+        let (user, groups) = actor.identity();
+        let authority = self._folder.path().join("certs/apiserver.crt");
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": authority}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": namespace}}],
+            "users": [{"name": "test", "user": {"token": TOKEN, "as": user, "as-groups": groups}}],
+        })
+    }
+
     /// One request in an actor's name: the status code, and the answer.
     pub async fn ask(&self, actor: Actor, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
         let (user, groups) = actor.identity();

@@ -2,15 +2,24 @@
 
 use std::{fs::File, io::BufReader, path::Path};
 
-use anyhow::{Context, Result};
 use camerafleet_footage::{digest::hex, seal};
 
+use super::unreadable;
+use crate::failure::{Failure, Kind};
+
 /// Reads the whole file, checks its signature and prints its identity.
-pub fn run(file: &Path) -> Result<()> {
-    let reader = BufReader::new(File::open(file).with_context(|| format!("open {}", file.display()))?);
-    let (header, digest) = seal::hash_segment(reader).with_context(|| format!("read {}", file.display()))?;
+pub fn run(file: &Path) -> Result<(), Failure> {
+    let unverified = |error: &dyn std::fmt::Display| {
+        Failure::new(
+            Kind::Unverified,
+            format!("{} is no genuine segment: {error}.", file.display()),
+            "Fetch it once more. If it stays so, somebody changed it.",
+        )
+    };
+    let reader = BufReader::new(File::open(file).map_err(|error| unreadable(file, &error))?);
+    let (header, digest) = seal::hash_segment(reader).map_err(|error| unverified(&error))?;
     let identity = &header.identity;
-    header.verify_signature(&identity.stream_key).context("check the signature")?;
+    header.verify_signature(&identity.stream_key).map_err(|error| unverified(&error))?;
     let previous = match &identity.previous {
         Some(previous) => format!("{} (sha256 {})", previous.sequence, hex(&previous.digest)),
         None => "none: the stream's first".to_owned(),
