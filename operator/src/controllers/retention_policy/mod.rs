@@ -18,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 use camerafleet_crds::RetentionPolicy;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
+pub use resources::COMPONENT;
 pub use resources::POLICY_LABEL;
 
 use crate::{context::Context, error::Error, finalizer, identity, kube_api};

@@ -4,11 +4,14 @@ use camerafleet_crds::Tenant;
 use camerafleet_footage::vault::VaultError;
 use k8s_openapi::api::{
     core::v1::{Namespace, ServiceAccount},
+    networking::v1::NetworkPolicy,
     rbac::v1::RoleBinding,
 };
 use kube::{Api, ResourceExt};
 
 use super::{
+    gather::Observed,
+    network,
     plan::{Ownership, Plan},
     resources,
 };
@@ -23,7 +26,12 @@ pub struct Done {
 }
 
 /// Does it.
-pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Done, Error> {
+pub async fn apply(
+    plan: &Plan,
+    tenant: &Tenant,
+    observed: &Observed,
+    context: &Context,
+) -> Result<Done, Error> {
     let Plan::Bind { namespace } = plan else { return Ok(Done { vault: None, log: None }) };
     let client = &context.client;
     let name = &tenant.spec.namespace;
@@ -36,6 +44,11 @@ pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Do
     let bindings = Api::<RoleBinding>::namespaced(client.clone(), name);
     kube_api::apply(&bindings, &binding).await?;
     members(tenant, &bindings).await?;
+    // Before there are pods.
+    let policies = Api::<NetworkPolicy>::namespaced(client.clone(), name);
+    for policy in network::policies(tenant, &observed.around)? {
+        kube_api::apply(&policies, &policy).await?;
+    }
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
     for account in resources::JOB_ACCOUNTS {
         kube_api::apply(&accounts, &resources::job_account(tenant, account)).await?;
