@@ -6,8 +6,8 @@ use age::x25519::Identity;
 use anyhow::{Context, Result, bail, ensure};
 use camerafleet_crds::{Camera, SharingPolicy};
 use camerafleet_e2e::{
-    demo::{TENANT, Vaulted, identities, wait},
-    suite::installed,
+    demo::{OPERATOR_NAMESPACE, TENANT, Vaulted, identities, wait},
+    suite::{alone, installed},
 };
 use camerafleet_footage::{
     chain::{self, Anchors, Bodies, Place, Verdict, Window},
@@ -17,9 +17,10 @@ use camerafleet_footage::{
     seal::{SealedHeader, SegmentExpectation, WindowShare, combine, open},
 };
 use futures::TryStreamExt as _;
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
@@ -132,6 +133,16 @@ async fn by_the_log_what_is_recorded_is_whole_and_sealed_to_the_keys_that_were_m
     let report = chain::verify(&evidence);
     ensure!(report.verdict == Verdict::Complete, "{report:#?}");
 
+    wait::until("heads of chains are logged", SOON, async || {
+        let records = logged(&vaulted, &fleet, "front-door").await?;
+        let heads = records.iter().filter_map(|record| match &record.entry {
+            Entry::ChainHeads(heads) => Some(heads.heads.len()),
+            _ => None,
+        });
+        Ok((heads.sum::<usize>() > 0).then_some(()))
+    })
+    .await?;
+
     let key = |name: &str| {
         records.iter().find_map(|record| match &record.entry {
             Entry::KeyCreated(created) if created.key == name => Some(created.fingerprint.clone()),
@@ -151,4 +162,57 @@ async fn by_the_log_what_is_recorded_is_whole_and_sealed_to_the_keys_that_were_m
         ensure!(key(&epoch_key) == Some(hex(&identity.epoch_recipient)), "{epoch_key} is another in the log");
     }
     Ok(())
+}
+
+/// While the log takes nothing, recording goes on under the policy that is logged; the new one is in force once it is.
+#[tokio::test]
+async fn no_segment_names_a_policy_that_is_not_logged() -> Result<()> {
+    let fleet = alone().await?;
+    let vaulted = Vaulted::open(&fleet).await?;
+    let client = fleet.ground.client.clone();
+    let secrets = Api::<Secret>::namespaced(client.clone(), OPERATOR_NAMESPACE);
+    let credential = |secret: &str| Patch::Merge(json!({"stringData": {"secretAccessKey": secret}}));
+    let policies = Api::<SharingPolicy>::namespaced(client.clone(), TENANT);
+    let threshold = |count: u32| Patch::Merge(json!({"spec": {"consentThreshold": count}}));
+    let newest = async || -> Result<(String, i64)> {
+        let segment = vaulted.segments(&fleet, "yard").await?.pop().context("the yard has no segment")?;
+        let header = SealedHeader::parse(&vaulted.sealed(&segment).await?)?;
+        Ok((hex(&header.identity.sharing_policy), segment.name.start_ms))
+    };
+    let state = async |wanted: &str| {
+        wait::until(&format!("the SharingPolicy says {wanted}"), SOON, async || {
+            let status = policies.get("building").await?.status.unwrap_or_default();
+            let ready = status.conditions.iter().any(|c| c.type_ == "Ready" && c.reason == wanted);
+            Ok(ready.then_some(()))
+        })
+        .await
+    };
+    let (before, _) = newest().await?;
+    secrets.patch("camerafleet-log", &PatchParams::default(), &credential("wrong")).await?;
+    policies.patch("building", &PatchParams::default(), &threshold(2)).await?;
+    let refused = async {
+        state("RevisionNotLogged").await?;
+        let (_, then) = newest().await?;
+        wait::until("another segment is stored", SOON, async || {
+            let (digest, start) = newest().await?;
+            ensure!(digest == before, "a segment names a policy that is not in the log");
+            Ok((start > then + 15_000).then_some(()))
+        })
+        .await
+    }
+    .await;
+    let right = &fleet.fixtures.s3.log.secret;
+    secrets.patch("camerafleet-log", &PatchParams::default(), &credential(right)).await?;
+    refused?;
+    let healed = async {
+        state("InForce").await?;
+        wait::until("a segment names the policy of now", SOON, async || {
+            let (digest, _) = newest().await?;
+            Ok((digest != before).then_some(()))
+        })
+        .await
+    }
+    .await;
+    policies.patch("building", &PatchParams::default(), &threshold(1)).await?;
+    healed
 }

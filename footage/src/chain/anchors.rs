@@ -7,6 +7,7 @@ use crate::digest::unhex;
 use crate::ids::{CameraId, StreamId};
 use crate::log::entry::ChainHead;
 use crate::log::{Entry, Record};
+use crate::seal::stream_id;
 
 /// Collects what the log's entries, in its order, say of a camera's streams.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ impl Anchors {
         match &record.entry {
             Entry::StreamStarted(started) if started.camera == self.camera => {
                 let Some(public_key) = unhex(&started.public_key) else { return };
+                if stream_id(&public_key) != started.stream {
+                    return;
+                }
                 self.streams.entry(started.stream.clone()).or_insert_with(|| StreamAnchor {
                     stream: started.stream.clone(),
                     public_key,

@@ -53,7 +53,7 @@ pub struct LoggedHead {
 pub struct LoggedClose {
     /// When it was known to be over, milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// SHA-256 of its close record, if it left one.
+    /// SHA-256 of its close record, where the log has it.
     pub record: Option<[u8; 32]>,
 }
 

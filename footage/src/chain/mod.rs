@@ -28,3 +28,7 @@ pub use verify::verify;
 /// Media times further apart than this, in milliseconds, do not follow each other. Our recorder leaves nothing
 /// between two segments; the rest is for rounding.
 pub const SEAM_MS: i64 = 100;
+
+/// How much later than a stream began the log may have learnt of it, in milliseconds. What it says of an earlier time
+/// nobody vouches for: its key may have been made long after.
+pub const LATE_MS: i64 = 24 * 3_600_000;

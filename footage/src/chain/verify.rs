@@ -50,13 +50,19 @@ fn quiet_until<'a>(
     if at_the_time.any(|other| other.over_ms.is_none_or(|over| over > end)) {
         return None; // another was recording, or says itself why not
     }
+    let mut unseen = others.clone().filter(|other| {
+        other.known_from_ms.is_none() && other.has_heads && other.over_ms.is_none_or(|over| over > end)
+    });
     let next = others
+        .clone()
         .filter(|other| other.known_from_ms.is_some_and(|from| from > end))
         .min_by_key(|o| o.known_from_ms);
-    match next {
-        None => Some(evidence.window.to_ms),
-        Some(next) => next.begins_ms,
-    }
+    let until = match next {
+        None => evidence.window.to_ms,
+        Some(next) => next.begins_ms?,
+    };
+    // One that recorded and of which nothing is there may have done so all the time, from before the log learnt of it.
+    (!unseen.any(|other| other.vouched_from_ms < until)).then_some(until)
 }
 
 /// What an object is in itself.

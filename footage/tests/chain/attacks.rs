@@ -1,6 +1,6 @@
 //! A forger with write access to the bucket and all public keys.
 
-use camerafleet_footage::chain::{Bodies, Kind, Verdict};
+use camerafleet_footage::chain::{Bodies, Kind, State, Verdict};
 use camerafleet_footage::layout::SegmentName;
 use camerafleet_footage::seal::SealedHeader;
 use jiff::Timestamp;
@@ -290,4 +290,53 @@ fn a_stream_that_the_log_knows_and_the_store_does_not_is_no_silence() {
     Recording::start(NOON).log(&mut world, &[], None);
     let report = world.judge(NOON, NOON + 60_000, Bodies::Hash);
     assert_eq!(kinds(&report), [Kind::OpenEnd, Kind::Uncovered]);
+}
+
+/// The log was away for an hour and a half, and learnt late of the stream that recorded meanwhile.
+#[test]
+fn a_whole_stream_that_was_logged_late_cannot_be_taken_away() {
+    const MINUTE: i64 = 60_000;
+    let mut world = World::default();
+    let mut one = Recording::start(NOON);
+    one.store(&mut world, 60_000, None);
+    one.store(&mut world, 60_000, None);
+    one.close(&mut world, &[1], false);
+    let before = world.clone();
+    let mut two = Recording::start(NOON + 2 * MINUTE);
+    for _ in 0..98 {
+        two.store(&mut world, 60_000, None);
+    }
+    two.started_ms = NOON + 90 * MINUTE;
+    two.close(&mut world, &[88, 97], false);
+    let window = (NOON + 10 * MINUTE, NOON + 80 * MINUTE);
+    assert_eq!(world.judge(window.0, window.1, Bodies::Hash).verdict, Verdict::Complete);
+    world.segments = before.segments;
+    world.records = before.records;
+    let report = world.judge(window.0, window.1, Bodies::Hash);
+    assert_eq!(report.verdict, Verdict::Incomplete, "{report:#?}");
+}
+
+/// Somebody with a recorder's right to be logged makes a stream of his own for a time long past.
+#[test]
+fn a_stream_that_is_logged_today_does_not_fill_a_gap_of_last_month() {
+    const MINUTE: i64 = 60_000;
+    let mut world = World::default();
+    let mut genuine = Recording::start(NOON);
+    genuine.store(&mut world, 60_000, None);
+    genuine.store(&mut world, 60_000, Some(("stalled", 30 * MINUTE)));
+    let end = genuine.close(&mut world, &[0, 1], true);
+    let mut made_up = Recording::start(NOON + MINUTE);
+    for _ in 0..30 {
+        made_up.store(&mut world, 60_000, None);
+    }
+    made_up.started_ms = NOON + 30 * 24 * 60 * MINUTE;
+    made_up.close(&mut world, &[], true);
+    let report = world.judge(NOON, end, Bodies::Hash);
+    assert_eq!(kinds(&report), [Kind::Gap, Kind::Unproven], "{report:#?}");
+    assert!(
+        report
+            .timeline
+            .iter()
+            .all(|stretch| stretch.state != State::Recorded || stretch.to_ms - stretch.from_ms <= MINUTE)
+    );
 }

@@ -176,3 +176,24 @@ fn a_clock_that_was_set_back_is_a_gap_with_its_reason() {
     let end = recording.close(&mut world, &[], false);
     assert_eq!(kinds(&world.judge(NOON, end, Bodies::Hash)), [Kind::Overlapping]);
 }
+
+#[test]
+fn after_a_crash_that_the_log_knows_of_later_windows_are_complete_again() {
+    let mut world = World::default();
+    let mut one = Recording::start(NOON);
+    one.store(&mut world, 60_000, None);
+    one.store(&mut world, 60_000, None);
+    // Killed: it says nothing more, and the operator sees that its pod is gone.
+    let gone = LoggedClose { at_ms: one.at_ms + 30_000, record: None };
+    one.log(&mut world, &[1], Some(gone));
+    let begin = NOON + 24 * 60 * MINUTE;
+    let mut two = Recording::start(begin);
+    for _ in 0..60 {
+        two.store(&mut world, 60_000, None);
+    }
+    let end = two.close(&mut world, &[9, 59], false);
+    let report = world.judge(begin, end, Bodies::Hash);
+    assert_eq!(report.verdict, Verdict::Complete, "{report:#?}");
+    let report = world.judge(NOON, NOON + 3 * MINUTE, Bodies::Hash);
+    assert!(kinds(&report).contains(&Kind::OpenEnd), "{report:#?}");
+}

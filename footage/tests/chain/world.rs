@@ -38,7 +38,7 @@ pub struct Recording {
     /// The media's end so far.
     pub at_ms: i64,
     pub finished: Vec<FinishedSegment>,
-    started_ms: i64,
+    pub started_ms: i64,
 }
 
 impl Recording {

@@ -157,6 +157,8 @@ pub enum Mode {
     CrashAfter,
     /// It waits until another has done something.
     Waits,
+    /// It is done, another does something, and it is sent again: so does the client after an answer of 503.
+    Repeated,
 }
 
 /// A store that counts its requests and fails at one of them.
@@ -201,7 +203,7 @@ impl Scripted {
             Some((at, mode)) if now == at => match mode {
                 Mode::Refused | Mode::Crash => (false, false),
                 Mode::AnswerLost | Mode::CrashAfter => (true, false),
-                Mode::Waits => (true, true),
+                Mode::Waits | Mode::Repeated => (true, true),
             },
             Some((at, Mode::Crash | Mode::CrashAfter)) if now > at => (false, false),
             _ => (true, true),
@@ -241,6 +243,12 @@ impl ObjectStore for Scripted {
         options: PutOptions,
     ) -> StoreResult<PutResult> {
         let bytes = payload.iter().flat_map(|part| part.to_vec()).collect();
+        if self.fault == Some((self.count(), Mode::Repeated)) {
+            self.requests.fetch_add(1, Ordering::SeqCst);
+            self.store.put_opts(path, payload.clone(), options.clone()).await?;
+            self.waiting.notify_one();
+            self.go_on.notified().await;
+        }
         self.run(async {
             let done = self.store.put_opts(path, payload, options).await?;
             if path.filename() == Some("checkpoint") {

@@ -74,3 +74,54 @@ async fn whenever_another_writer_comes_between_one_of_the_two_wins() {
     }
     assert!(won > 0 && lost > 0, "{won} won, {lost} lost");
 }
+
+/// Each write of an append in turn is done, answered by an error and sent again, and between the two another writer goes on
+/// from what it finds.
+#[tokio::test]
+async fn a_write_that_the_client_repeats_loses_nothing_that_is_committed() {
+    let (before, signer, _) = log(3).await;
+    let counted = Scripted::new(&before, None);
+    open(&(counted.clone() as Arc<dyn ObjectStore>), &signer, None).await.unwrap();
+    let (mut tried, mut kept) = (0, 0);
+    for k in counted.count()..counted.count() + 12 {
+        let store = copy(&before).await;
+        let scripted = Scripted::new(&store, Some((k, Mode::Repeated)));
+        let repeating: Arc<dyn ObjectStore> = scripted.clone();
+        let mut one = open(&repeating, &signer, None).await.unwrap();
+        let batch = entries(3..5);
+        let other = async {
+            scripted.waiting.notified().await;
+            let mut two = open(&store, &signer, None).await.unwrap();
+            two.append(&signer, &entries(10..11)).await.unwrap();
+            scripted.go_on.notify_one();
+        };
+        let told = {
+            let appended = one.append(&signer, &batch);
+            tokio::pin!(appended, other);
+            tokio::select! {
+                told = &mut appended => { continue_if_unused(&told); None }
+                () = &mut other => { tried += 1; Some(appended.await) }
+            }
+        };
+        let Some(told) = told else { continue };
+        let last = reader(&store, &signer).checkpoint().await.unwrap();
+        let keys = read(&reader(&store, &signer), &last).await.unwrap();
+        match told {
+            Ok(_) => {
+                kept += 1;
+                assert_eq!(keys.len(), 6, "request {k}");
+            }
+            Err(LogError::Conflict) => assert_eq!(keys.len(), 4, "request {k}"),
+            Err(error) => panic!("request {k}: {error}"),
+        }
+        one.append(&signer, &batch).await.unwrap();
+        let last = reader(&store, &signer).checkpoint().await.unwrap();
+        assert_eq!(read(&reader(&store, &signer), &last).await.unwrap().len(), 6, "request {k}");
+    }
+    assert!(tried > 3 && kept > 0, "{tried} writes were repeated, {kept} of them committed");
+}
+
+/// The k-th request was no write.
+fn continue_if_unused(told: &Result<Vec<u64>, LogError>) {
+    assert!(told.is_ok(), "{told:?}");
+}

@@ -11,6 +11,11 @@ use camerafleet_footage::{
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 
+/// The id of the entry that a key was made. There is one for each name: no key is made twice.
+pub fn key_created_id(key: &str) -> String {
+    format!("key-created/{key}")
+}
+
 /// An entry for each key. Those that the log has already are not appended again.
 pub(super) fn created<'a>(maps: impl Iterator<Item = &'a ConfigMap>, now: Timestamp) -> Vec<NewEntry> {
     let mut entries = BTreeMap::new();
@@ -23,7 +28,7 @@ pub(super) fn created<'a>(maps: impl Iterator<Item = &'a ConfigMap>, now: Timest
         let epochs = config.epoch_keys.into_values().flatten().map(|epoch| epoch.key);
         for key in cameras.chain(epochs) {
             let Ok(public) = PublicKey::from_pem(&key.name, &key.pem) else { continue };
-            let id = format!("key-created/{}", key.name);
+            let id = key_created_id(&key.name);
             let entry = KeyCreated { key: key.name.clone(), fingerprint: hex(&public.fingerprint()) };
             entries.insert(key.name, NewEntry { id, at: now, entry: entry.into() });
         }

@@ -7,6 +7,7 @@
 mod follow;
 mod keys;
 mod memory;
+mod open;
 mod problem;
 mod revision;
 mod settings;
@@ -29,6 +30,7 @@ use kube::Api;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 
 pub use follow::run;
+pub use keys::key_created_id;
 pub use problem::LogProblem;
 pub use revision::policy_revision;
 pub use settings::{LogStore, Who, read as read_settings};
@@ -93,7 +95,7 @@ impl Logs {
         entries: &[NewEntry],
         context: &Context,
     ) -> Result<Vec<u64>, LogProblem> {
-        if let Some(known) = self.known(tenant, entries).await {
+        if let Some(known) = self.known(tenant, entries) {
             return Ok(known);
         }
         let mut entered = self.enter(tenant, context).await?;
@@ -127,17 +129,29 @@ impl Logs {
         Ok(entry.record()?.entry.clone())
     }
 
-    /// The index of an entry, if the log is open and has it.
-    pub async fn find(&self, tenant: &Tenant, id: &str) -> Option<u64> {
-        self.slot(tenant)?.lock().await.as_ref()?.writer.find(id)
+    /// Whether the log has an entry with this id. It is opened for that.
+    pub async fn has(&self, tenant: &Tenant, id: &str, context: &Context) -> Result<bool, LogProblem> {
+        if let Some(slot) = self.slot(tenant)
+            && let Ok(slot) = slot.try_lock()
+            && let Some(session) = slot.as_ref()
+        {
+            return Ok(session.writer.find(id).is_some());
+        }
+        let mut entered = self.enter(tenant, context).await?;
+        Ok(entered.session()?.writer.find(id).is_some())
     }
 
-    /// All the entries' indices, if all of them are in the open log: then nobody is asked anything.
-    async fn known(&self, tenant: &Tenant, entries: &[NewEntry]) -> Option<Vec<u64>> {
+    /// All the entries' indices, if all of them are in the open log and its checkpoint is remembered: then nobody is
+    /// asked anything. While somebody else is at the log, the caller waits for it as for any append.
+    fn known(&self, tenant: &Tenant, entries: &[NewEntry]) -> Option<Vec<u64>> {
         let slot = self.slot(tenant)?;
-        let session = slot.lock().await;
-        let writer = &session.as_ref()?.writer;
-        entries.iter().map(|entry| writer.find(&entry.id)).collect()
+        let slot = slot.try_lock().ok()?;
+        let session = slot.as_ref()?;
+        let newest = session.writer.checkpoint().map(|checkpoint| checkpoint.note());
+        if session.remembered.as_deref() != newest {
+            return None;
+        }
+        entries.iter().map(|entry| session.writer.find(&entry.id)).collect()
     }
 
     fn slot(&self, tenant: &Tenant) -> Option<Slot> {

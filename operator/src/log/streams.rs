@@ -6,11 +6,13 @@ use std::{
 };
 
 use camerafleet_footage::{
-    ids::StreamId,
+    digest::{hex, unhex},
+    ids::{CameraId, StreamId},
     log::{
         NewEntry,
-        entry::{ChainHead, ChainHeads, StreamStarted},
+        entry::{ChainHead, StreamStarted},
     },
+    seal::stream_id,
     shard::ShardStatus,
 };
 use jiff::Timestamp;
@@ -19,8 +21,8 @@ use k8s_openapi::api::core::v1::Pod;
 /// Heads of chains are logged once in each such stretch of time.
 const HEADS_SECONDS: i64 = 600;
 
-/// By stream: the last sequence number that was logged.
-pub(super) type Logged = HashMap<StreamId, u64>;
+/// By stream: the head that was logged last.
+pub(super) type Logged = HashMap<StreamId, ChainHead>;
 
 /// What the recorders say, by the pod's uid.
 pub(super) type Statuses = BTreeMap<String, Arc<ShardStatus>>;
@@ -32,69 +34,75 @@ pub(super) fn image_digest(pod: &Pod) -> Option<String> {
     (!digest.is_empty()).then(|| digest.to_owned())
 }
 
+/// What a recorder says of a camera's stream, as far as it can be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub camera: CameraId,
+    /// The pod's uid.
+    pub pod: String,
+    pub stream: StreamId,
+    pub public_key: [u8; 32],
+    /// The last finished segment: its number and its digest.
+    pub head: Option<(u64, [u8; 32])>,
+}
+
+/// Takes of the answers what can be true. A recorder speaks for the cameras that it was given, and an entry can never be
+/// taken back: of other cameras, and of keys and digests that are none, nothing is logged.
+pub(super) fn heard(answers: &Statuses, given: &BTreeSet<CameraId>) -> Vec<Heard> {
+    let said = answers.iter().flat_map(|(pod, answer)| answer.cameras.iter().map(move |said| (pod, said)));
+    said.filter_map(|(pod, (camera, status))| {
+        let recorder = &status.recorder;
+        let public_key = unhex(&recorder.public_key)?;
+        let ours = given.contains(camera) && stream_id(&public_key) == recorder.stream;
+        let head = recorder.last_sequence.zip(recorder.head.as_deref().and_then(unhex));
+        ours.then(|| Heard {
+            camera: camera.clone(),
+            pod: pod.clone(),
+            stream: recorder.stream.clone(),
+            public_key,
+            head,
+        })
+    })
+    .collect()
+}
+
 /// An entry for each stream whose pod's image is known.
-pub(super) fn started(answers: &Statuses, images: &HashMap<String, String>, now: Timestamp) -> Vec<NewEntry> {
-    let mut entries = Vec::new();
-    for (uid, answer) in answers {
-        let Some(image_digest) = images.get(uid) else { continue };
-        for (camera, status) in &answer.cameras {
-            let recorder = &status.recorder;
-            let entry = StreamStarted {
-                camera: camera.clone(),
-                stream: recorder.stream.clone(),
-                public_key: recorder.public_key.clone(),
-                pod_uid: uid.clone(),
-                image_digest: image_digest.clone(),
-            };
-            entries.push(NewEntry {
-                id: format!("stream-started/{}", recorder.stream),
-                at: now,
-                entry: entry.into(),
-            });
-        }
-    }
-    entries
+pub(super) fn started(heard: &[Heard], images: &HashMap<String, String>, now: Timestamp) -> Vec<NewEntry> {
+    let entry = |heard: &Heard| {
+        let entry = StreamStarted {
+            camera: heard.camera.clone(),
+            stream: heard.stream.clone(),
+            public_key: hex(&heard.public_key),
+            pod_uid: heard.pod.clone(),
+            image_digest: images.get(&heard.pod)?.clone(),
+        };
+        Some(NewEntry { id: format!("stream-started/{}", heard.stream), at: now, entry: entry.into() })
+    };
+    heard.iter().filter_map(entry).collect()
 }
 
 pub(super) fn heads_id(now: Timestamp) -> String {
     format!("chain-heads/{}", now.as_second().div_euclid(HEADS_SECONDS))
 }
 
-/// One entry with the heads that moved since they were logged.
-pub(super) fn moved(answers: &Statuses, logged: &Logged, now: Timestamp) -> Option<NewEntry> {
-    let mut heads = Vec::new();
-    for (camera, status) in answers.values().flat_map(|answer| &answer.cameras) {
-        let recorder = &status.recorder;
-        let (Some(sequence), Some(digest)) = (recorder.last_sequence, &recorder.head) else { continue };
-        if logged.get(&recorder.stream) == Some(&sequence) {
-            continue;
-        }
-        let (stream, digest) = (recorder.stream.clone(), digest.clone());
-        heads.push(ChainHead { camera: camera.clone(), stream, sequence, digest });
-    }
-    if heads.is_empty() {
-        return None;
-    }
-    heads.sort();
-    Some(NewEntry { id: heads_id(now), at: now, entry: ChainHeads { at: now, heads }.into() })
-}
-
-/// What is logged now, of the streams that are still there.
-pub(super) fn merge(mut logged: Logged, answers: &Statuses, heads: ChainHeads) -> Logged {
-    logged.extend(heads.heads.into_iter().map(|head| (head.stream, head.sequence)));
-    let alive: BTreeSet<&StreamId> = answers
-        .values()
-        .flat_map(|answer| answer.cameras.values())
-        .map(|status| &status.recorder.stream)
+/// The heads that moved since they were logged.
+pub(super) fn moved(heard: &[Heard], logged: &Logged) -> Vec<ChainHead> {
+    let mut heads: Vec<ChainHead> = heard
+        .iter()
+        .filter_map(|heard| {
+            let (sequence, digest) = heard.head?;
+            let (camera, stream) = (heard.camera.clone(), heard.stream.clone());
+            Some(ChainHead { camera, stream, sequence, digest: hex(&digest) })
+        })
+        .filter(|head| logged.get(&head.stream) != Some(head))
         .collect();
-    logged.retain(|stream, _| alive.contains(stream));
-    logged
+    heads.sort();
+    heads
 }
 
 #[cfg(test)]
 mod tests {
     use camerafleet_footage::{
-        ids::CameraId,
         log::Entry,
         shard::{CameraState, CameraStatus, Recorder, StoreState},
     };
@@ -105,14 +113,17 @@ mod tests {
         Timestamp::from_second(1_795_611_600 + second).unwrap()
     }
 
-    fn answers(streams: &[(&str, u8, Option<u64>)]) -> Statuses {
-        let camera = |(camera, stream, last): &(&str, u8, Option<u64>)| {
-            let recorder = Recorder {
-                stream: StreamId::from_bytes([*stream; 16]),
-                public_key: "ab".repeat(32),
-                last_sequence: *last,
-                head: last.map(|last| format!("{last:064x}")),
-            };
+    fn recorder(key: u8, last: Option<u64>) -> Recorder {
+        Recorder {
+            stream: stream_id(&[key; 32]),
+            public_key: hex(&[key; 32]),
+            last_sequence: last,
+            head: last.map(|last| format!("{last:064x}")),
+        }
+    }
+
+    fn answers(cameras: Vec<(&str, Recorder)>) -> Statuses {
+        let camera = |(camera, recorder): (&str, Recorder)| {
             let status = CameraStatus {
                 state: CameraState::Recording,
                 message: String::new(),
@@ -122,51 +133,75 @@ mod tests {
                 oldest_pending_epoch: None,
                 pending_epochs: None,
             };
-            (CameraId::parse(*camera).unwrap(), status)
+            (CameraId::parse(camera).unwrap(), status)
         };
         let status = ShardStatus {
             pod_uid: "uid-1".into(),
             config_digest: String::new(),
             draining: false,
             spool_bytes: 0,
-            cameras: streams.iter().map(camera).collect(),
+            cameras: cameras.into_iter().map(camera).collect(),
             other_pending_epochs: Default::default(),
         };
         BTreeMap::from([("uid-1".to_owned(), Arc::new(status))])
     }
 
-    fn heads(entry: Option<NewEntry>) -> Option<ChainHeads> {
-        match entry?.entry {
-            Entry::ChainHeads(heads) => Some(heads),
-            other => panic!("{other:?}"),
-        }
+    fn given() -> BTreeSet<CameraId> {
+        ["c-1", "c-2", "c-3"].map(|id| CameraId::parse(id).unwrap()).into()
+    }
+
+    fn said(cameras: Vec<(&str, Recorder)>) -> Vec<Heard> {
+        heard(&answers(cameras), &given())
     }
 
     #[test]
     fn a_stream_is_logged_once_its_image_is_known_and_always_under_one_id() {
-        let answers = answers(&[("c-1", 1, None), ("c-2", 2, Some(3))]);
-        assert!(started(&answers, &HashMap::new(), at(0)).is_empty());
+        let heard = said(vec![("c-1", recorder(1, None)), ("c-2", recorder(2, Some(3)))]);
+        assert!(started(&heard, &HashMap::new(), at(0)).is_empty());
         let images = HashMap::from([("uid-1".to_owned(), "sha256:aa".to_owned())]);
-        let entries = started(&answers, &images, at(0));
+        let entries = started(&heard, &images, at(0));
         assert_eq!(entries.len(), 2);
-        assert_eq!(entries[0].id, "stream-started/01010101010101010101010101010101");
-        assert_eq!(started(&answers, &images, at(99))[1].id, entries[1].id);
+        assert_eq!(entries[0].id, format!("stream-started/{}", stream_id(&[1; 32])));
+        assert_eq!(started(&heard, &images, at(99))[1].id, entries[1].id);
         assert!(
             matches!(&entries[1].entry, Entry::StreamStarted(s) if s.pod_uid == "uid-1" && s.image_digest == "sha256:aa")
         );
     }
 
     #[test]
-    fn heads_are_one_entry_of_what_moved_and_none_at_rest() {
-        let first = answers(&[("c-1", 1, None), ("c-2", 2, Some(3)), ("c-3", 3, Some(0))]);
-        let entry = heads(moved(&first, &Logged::new(), at(0))).unwrap();
-        assert_eq!(entry.heads.iter().map(|h| h.sequence).collect::<Vec<_>>(), [3, 0]);
-        let logged = merge(Logged::new(), &first, entry);
-        assert_eq!(heads(moved(&first, &logged, at(600))), None);
-        let next = answers(&[("c-1", 1, Some(0)), ("c-2", 2, Some(3)), ("c-3", 4, Some(0))]);
-        let entry = heads(moved(&next, &logged, at(600))).unwrap();
-        assert_eq!(entry.heads.iter().map(|h| h.camera.as_str()).collect::<Vec<_>>(), ["c-1", "c-3"]);
-        assert_eq!(merge(logged, &next, entry).len(), 3, "a stream that is gone is forgotten");
+    fn of_what_cannot_be_true_nothing_is_logged() {
+        let changed = |change: fn(&mut Recorder)| {
+            let mut recorder = recorder(1, Some(3));
+            change(&mut recorder);
+            recorder
+        };
+        assert_eq!(said(vec![("c-1", changed(|_| {}))])[0].head.map(|head| head.0), Some(3));
+        assert_eq!(said(vec![("c-4", changed(|_| {}))]), []);
+        assert_eq!(said(vec![("c-1", changed(|r| r.public_key = "x".repeat(5 << 20)))]), []);
+        assert_eq!(said(vec![("c-1", changed(|r| r.stream = stream_id(&[2; 32])))]), []);
+        assert_eq!(said(vec![("c-1", changed(|r| r.head = Some("y".repeat(5 << 20))))])[0].head, None);
+    }
+
+    #[test]
+    fn heads_are_those_that_moved_and_none_at_rest() {
+        let numbers = |heads: &[ChainHead]| {
+            heads.iter().map(|h| (h.camera.to_string(), h.sequence)).collect::<Vec<_>>()
+        };
+        let first = said(vec![
+            ("c-1", recorder(1, None)),
+            ("c-2", recorder(2, Some(3))),
+            ("c-3", recorder(3, Some(0))),
+        ]);
+        let heads = moved(&first, &Logged::new());
+        assert_eq!(numbers(&heads), [("c-2".into(), 3), ("c-3".into(), 0)]);
+        let logged: Logged = heads.into_iter().map(|head| (head.stream.clone(), head)).collect();
+        assert_eq!(moved(&first, &logged), []);
+        let next = said(vec![
+            ("c-1", recorder(1, Some(0))),
+            ("c-2", recorder(2, Some(3))),
+            ("c-3", recorder(4, Some(0))),
+        ]);
+        assert_eq!(numbers(&moved(&next, &logged)), [("c-1".into(), 0), ("c-3".into(), 0)]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 pub use route::{Queues, Router};
 pub use secrets::TenantSecrets;
 
-use crate::config::RunArgs;
+use crate::{config::RunArgs, identity};
 
 /// What the watches have seen: read by every pipeline, written by the watches alone.
 #[derive(Clone)]
@@ -62,6 +62,13 @@ impl Index {
     /// The tenant to which a namespace belongs.
     pub fn tenant_of(&self, namespace: &str) -> Option<Arc<Tenant>> {
         self.tenants.find(|t| t.spec.namespace == namespace)
+    }
+
+    /// The tenant to which a namespace is bound: of two Tenants that name it, the one whose id it carries.
+    pub fn bound_tenant(&self, namespace: &str) -> Option<Arc<Tenant>> {
+        let bound = self.namespaces.find(|n| n.name_any() == namespace)?;
+        let id = identity::of(&*bound)?;
+        self.tenants.find(|t| t.spec.namespace == namespace && identity::of(t) == Some(id))
     }
 
     /// The cameras of a namespace, by name.

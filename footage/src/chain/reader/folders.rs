@@ -8,13 +8,11 @@ use jiff::Timestamp;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::super::LATE_MS;
 use super::super::evidence::{StreamAnchor, Window};
 use super::{CONCURRENT, MAX_OBJECTS, Place, ReadError, path, timed};
 use crate::ids::StreamId;
 use crate::layout::{Hour, MAX_SEGMENT_DURATION_MS, SegmentName, footage_prefix};
-
-/// How much later than a stream began the log may have learnt of it, in milliseconds.
-const LATE_MS: i64 = 24 * 3_600_000;
 
 /// Streams that are looked for, each with the time in which it can be.
 type Wanted = BTreeMap<StreamId, (i64, i64)>;
@@ -106,7 +104,8 @@ impl<'p> Folders<'p> {
         let concerned: Vec<&StreamAnchor> = anchors
             .iter()
             .filter(|a| {
-                let alive = a.started_ms < window.to_ms && over_ms(&a.stream) > window.from_ms;
+                let began = a.started_ms.saturating_sub(LATE_MS);
+                let alive = began < window.to_ms && over_ms(&a.stream) > window.from_ms;
                 alive || has(&names, &a.stream, i64::MIN)
             })
             .collect();

@@ -1,7 +1,7 @@
 //! What lies between segments, and at the stream's ends.
 
-use super::super::SEAM_MS;
-use super::super::report::{At, Kind, State};
+use super::super::report::{At, Kind, State, Stretch};
+use super::super::{LATE_MS, SEAM_MS};
 use super::{Chain, Known};
 use crate::digest::sha256;
 
@@ -84,6 +84,40 @@ impl Chain<'_> {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// What the stream says of a time long before the log learnt of it is its own word alone: whoever made its key may have
+    /// made it for that.
+    pub(super) fn vouch(&mut self) {
+        let limit = self.anchor.started_ms.saturating_sub(LATE_MS);
+        self.told.vouched_from_ms = limit;
+        self.told.has_heads = !self.anchor.heads.is_empty();
+        let early = |stretch: &Stretch| stretch.from_ms < limit;
+        let (before, mut told): (Vec<_>, Vec<_>) = self.told.stretches.drain(..).partition(early);
+        for stretch in before {
+            if stretch.state == State::Recorded {
+                told.push(Stretch { to_ms: stretch.to_ms.min(limit), state: State::Unproven, ..stretch });
+            }
+            if stretch.to_ms > limit {
+                told.push(Stretch { from_ms: limit, ..stretch });
+            }
+        }
+        self.told.stretches = told;
+        let unproven = self.told.stretches.iter().filter(|stretch| early(stretch));
+        let times: Vec<(i64, i64)> = unproven
+            .filter(|stretch| self.window.touches(stretch.from_ms, stretch.to_ms))
+            .map(|stretch| (stretch.from_ms, stretch.to_ms))
+            .collect();
+        if let (Some(from), Some(to)) = (times.iter().map(|t| t.0).min(), times.iter().map(|t| t.1).max()) {
+            let sentence = format!(
+                "Stream {} says that it recorded from {} to {}, and the log learnt of it only at {}: nobody vouches for that time.",
+                self.anchor.stream,
+                At(from),
+                At(to),
+                At(self.anchor.started_ms)
+            );
+            self.told.findings.push(self.finding(Kind::Unproven, sentence).time(from, to));
         }
     }
 

@@ -27,6 +27,10 @@ pub struct Told {
     pub closed: Option<(i64, String)>,
     /// When it was over at the latest, if it is.
     pub over_ms: Option<i64>,
+    /// Whether the log knows that it recorded something.
+    pub has_heads: bool,
+    /// Before this it cannot have been recording, or nobody vouches for it.
+    pub vouched_from_ms: i64,
 }
 
 /// A genuine segment's object.
@@ -61,6 +65,7 @@ pub fn look(evidence: &Evidence, anchor: &StreamAnchor) -> Told {
     chain.holes();
     chain.gaps();
     chain.end();
+    chain.vouch();
     chain.told
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct KeyCreated {
     /// The key's name in the tenant's mount.
     pub key: String,
-    /// SHA-256 (hex) of the public half's SubjectPublicKeyInfo, DER: a key made again under the name shows.
+    /// SHA-256 (hex) of the public half's SubjectPublicKeyInfo, DER. Headers name it, too, so that a key that somebody made
+    /// again under the name shows.
     pub fingerprint: String,
 }
 

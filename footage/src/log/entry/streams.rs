@@ -56,7 +56,7 @@ pub struct StreamClosed {
     /// Its last segment, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<ChainHead>,
-    /// SHA-256 (hex) of its signed close record; absent where it ended without one.
+    /// SHA-256 (hex) of its signed close record; absent where nobody looked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_record: Option<String>,
 }

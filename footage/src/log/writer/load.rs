@@ -74,6 +74,10 @@ impl Writer {
             },
         };
         let head = Head::decode(&got.bytes, &self.key)?;
+        // Before anything is completed: what does not follow what was seen is not written to.
+        if let (Some(seen), Some((published, _))) = (&self.seen, &published) {
+            self.reader.at(published).consistency(seen).await?;
+        }
         if let Some(seen) = self.seen.as_ref().filter(|seen| seen.size() > head.checkpoint.size()) {
             return Err(LogError::Stale { remembered: seen.size(), found: head.checkpoint.size() });
         }

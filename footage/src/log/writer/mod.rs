@@ -173,6 +173,15 @@ impl Writer {
         let head = match self.bucket.replace(HEAD, head, &state.head).await {
             Ok(Put::Done(version)) => version,
             Ok(Put::Lost) => {
+                // The client repeats what was answered by an error. The first of the two may have been committed, and
+                // another writer gone on from there: then these payloads are the log's.
+                self.load(signer).await?;
+                if let (Some(seen), Some(ours)) = (&self.seen, leaves.first())
+                    && seen.size() > start
+                    && self.reader.at(seen).leaf(start).await? == ours[..]
+                {
+                    return Ok(());
+                }
                 self.drop_payloads(&names).await;
                 return Err(LogError::Conflict);
             }

@@ -1,7 +1,7 @@
 //! Sees to it that a SharingPolicy's revision is in the log before a segment names it: what somebody would have to
 //! answer to must not come up only when footage is asked for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use camerafleet_crds::Tenant;
 use camerafleet_footage::shard::CameraConfig;
@@ -12,6 +12,9 @@ use crate::{
     context::Context,
     log::{LogProblem, policy_revision},
 };
+
+/// A log that does not answer holds up the rest of the recorders' configuration for so long at most.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Which revisions are logged, and why some could not be.
 #[derive(Default)]
@@ -33,7 +36,8 @@ pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, conte
     if entries.is_empty() {
         return Revisions { logged, failure: None };
     }
-    let failure = context.logs.append(tenant, &entries, context).await.err();
+    let append = tokio::time::timeout(LIMIT, context.logs.append(tenant, &entries, context));
+    let failure = append.await.unwrap_or(Err(LogProblem::Timeout)).err();
     if failure.is_none() {
         logged.extend(wanted.revisions.keys().cloned());
     }

@@ -40,9 +40,7 @@ pub async fn reconcile(policy: Arc<SharingPolicy>, context: Arc<Context>) -> Res
 
 /// Whether the present revision is in the log of its tenant.
 async fn log(policy: &SharingPolicy, namespace: &str, context: &Context) -> bool {
-    let Some(tenant) = context.index.tenants.find(|tenant| tenant.spec.namespace == namespace) else {
-        return false;
-    };
+    let Some(tenant) = context.index.bound_tenant(namespace) else { return false };
     let spec = digest::canonical(&policy.spec);
     let entry = policy_revision(&digest::hex(&digest::sha256(spec.as_bytes())), &spec, context.now());
     // The Tenant's LogReady says why it cannot be logged.

@@ -189,7 +189,7 @@ fn while_vault_is_away_what_was_told_stays_and_what_is_new_waits() {
         .values()
         .filter_map(CameraConfig::camera_key)
         .map(|k| (k.name.clone(), k.pem.clone()));
-    let keys = Keys { pems: pems.collect(), failure: Some(VaultError::Sealed) };
+    let keys = Keys { pems: pems.collect(), failure: Some(VaultError::Sealed.into()) };
     let planned = shard(&wanted, &observed, &keys, &logged(&wanted), later);
     assert_eq!(why(&planned, "old"), None);
     assert_eq!(why(&planned, "new"), Some("KeysNotReady"));
