@@ -7,6 +7,7 @@ mod deletion;
 mod existing;
 mod identity;
 mod mistakes;
+mod network;
 mod rbac;
 mod recording;
 mod retention;

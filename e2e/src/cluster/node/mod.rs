@@ -1,6 +1,7 @@
-//! The node: containerd, the kubelet and kube-proxy.
+//! The node: containerd, the kubelet, kube-proxy, and kube-router for its firewall.
 
 mod containerd;
+mod firewall;
 mod kubelet;
 mod pause;
 mod proxy;
@@ -55,14 +56,19 @@ pub(super) async fn join(instance: Instance, tools: &Tools, pki: &Pki, runtime: 
     let mut kubelet = process::start(instance, tools, "kubelet", &mounts, &arguments)?;
     let arguments = proxy::configure(instance, pki)?;
     let mut proxy = process::start(instance, tools, "kube-proxy", &Mounts::Machine, &arguments)?;
+    let arguments = firewall::configure(instance, pki)?;
+    let mut router = process::start(instance, tools, "kube-router", &Mounts::Machine, &arguments)?;
 
     let client = client(instance).await?;
     let health = ready::Health::new(&pki.certificate("ca"))?;
     let services = format!("http://{}:{}/healthz", instance.node_address(), proxy::HEALTH_PORT);
-    let (node, services_of) = (&mut [&mut kubelet, runtime], &mut [&mut proxy]);
+    let policies = format!("http://{}:{}/healthz", instance.node_address(), firewall::HEALTH_PORT);
+    let (node, services_of, policies_of) =
+        (&mut [&mut kubelet, runtime], &mut [&mut proxy], &mut [&mut router]);
     tokio::try_join!(
         ready::wait("the node", node, LIMIT, async || { node_is_ready(&client, &instance.netns()).await }),
         ready::wait("kube-proxy", services_of, LIMIT, async || health.ask(&services).await),
+        ready::wait("kube-router", policies_of, LIMIT, async || health.ask(&policies).await),
         ready::wait("the ServiceAccount default/default", &mut [], LIMIT, async || {
             let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
             accounts.get("default").await.map(drop).map_err(Into::into)
