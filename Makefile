@@ -6,7 +6,7 @@ E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
 MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' run --quiet --locked \
 	--package camerafleet-footage --example disclosure_model
 
-.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage
+.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-retention bench-disclosure
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -64,3 +64,12 @@ fuzz:
 ## Sealing against bare age in the same run, opening, and the header's size. Its last line is JSON.
 bench-footage:
 	$(CARGO) bench --quiet --locked --package camerafleet-footage --bench footage
+
+## A run of the retention job: 10,000 objects due among 100,000 and among 1,000,000. Its last line is JSON.
+bench-retention: tools
+	$(CARGO) bench --quiet --locked --package camerafleet-jobs --bench retention
+
+## A day of one camera released in both forms, against decrypting and sealing anew and against a plain copy. Its last line
+## is JSON. BENCH_KIB: a segment's size.
+bench-disclosure:
+	$(CARGO) bench --quiet --locked --package camerafleet-jobs --bench disclosure

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CameraId, PolicyId, StreamId, TenantId};
+use crate::seal::{InvalidOwners, OwnersCustody};
 
 /// The ConfigMap's and the Secret's name is the shard's; this is the ConfigMap's key.
 pub const CONFIG_KEY: &str = "shard.json";
@@ -112,7 +113,7 @@ impl CameraConfig {
     pub fn camera_key(&self) -> Option<&PublicKeyConfig> {
         match &self.window {
             WindowConfig::Vault { key } => Some(key),
-            WindowConfig::Owners { .. } => None,
+            WindowConfig::Owners(_) => None,
         }
     }
 }
@@ -128,12 +129,28 @@ pub enum WindowConfig {
         key: PublicKeyConfig,
     },
     /// They are split among the owners.
-    Owners {
-        /// How many of them it takes.
-        threshold: u32,
-        /// Their age recipients, in the SharingPolicy's order.
-        recipients: Vec<String>,
-    },
+    Owners(OwnersConfig),
+}
+
+/// The owners who keep a camera's window keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnersConfig {
+    /// How many of them it takes.
+    pub threshold: u32,
+    /// Their age recipients, in the SharingPolicy's order.
+    pub recipients: Vec<String>,
+}
+
+impl OwnersConfig {
+    /// What a recorder seals with.
+    ///
+    /// # Errors
+    /// Where they cannot keep a key.
+    pub fn custody(&self) -> Result<OwnersCustody, InvalidOwners> {
+        let threshold = usize::try_from(self.threshold).unwrap_or(usize::MAX);
+        OwnersCustody::new(threshold, self.recipients.iter().map(String::as_str))
+    }
 }
 
 /// How RTP travels.

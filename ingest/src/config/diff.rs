@@ -105,7 +105,7 @@ pub fn change(old: &CameraSpec, new: &CameraSpec) -> Change {
 mod tests {
     use super::*;
     use crate::config::parse;
-    use camerafleet_footage::shard::{PublicKeyConfig, Recording, Transport, WindowConfig};
+    use camerafleet_footage::shard::{OwnersConfig, PublicKeyConfig, Recording, Transport, WindowConfig};
 
     fn spec() -> CameraSpec {
         let shard = parse::shard(parse::tests::EXAMPLE).unwrap();
@@ -131,7 +131,9 @@ mod tests {
             (Box::new(|s| s.camera.sharing_policy_digest = Some("0a".repeat(32))), Change::Cut),
             (Box::new(|s| s.camera.window = WindowConfig::Vault { key: key("other") }), Change::Cut),
             (
-                Box::new(|s| s.camera.window = WindowConfig::Owners { threshold: 1, recipients: vec![] }),
+                Box::new(|s| {
+                    s.camera.window = WindowConfig::Owners(OwnersConfig { threshold: 1, recipients: vec![] })
+                }),
                 Change::Cut,
             ),
             (

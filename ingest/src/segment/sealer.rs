@@ -6,8 +6,8 @@ use camerafleet_footage::{
     ids::PolicyId,
     layout::{Epoch, Hour, MAX_SEGMENT_DURATION_MS, SegmentName, Tracks},
     seal::{
-        FinishedSegment, GapReason, OwnersCustody, PublicKey, RecorderStream, SealError, SegmentPolicy,
-        SegmentWriter, WindowCustody,
+        FinishedSegment, GapReason, PublicKey, RecorderStream, SealError, SegmentPolicy, SegmentWriter,
+        WindowCustody,
     },
     shard::{EpochKeyConfig, Recorder, WindowConfig},
 };
@@ -99,13 +99,7 @@ impl Policy {
                 WindowConfig::Vault { key } => {
                     WindowCustody::Vault(PublicKey::from_pem(&key.name, &key.pem)?)
                 }
-                WindowConfig::Owners { threshold, recipients } => {
-                    let threshold = usize::try_from(*threshold).unwrap_or(usize::MAX);
-                    WindowCustody::Owners(OwnersCustody::new(
-                        threshold,
-                        recipients.iter().map(String::as_str),
-                    )?)
-                }
+                WindowConfig::Owners(owners) => WindowCustody::Owners(owners.custody()?),
             },
             sharing_policy: self.sharing_policy,
         })

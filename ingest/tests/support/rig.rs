@@ -104,7 +104,7 @@ impl Rig {
         self.config["cameras"][id] = json!({
             "name": format!("name-{id}"), "url": url, "transport": "TCP", "maxSessions": 2, "audio": false,
             "recording": {"mode": "Continuous"}, "segmentDurationMs": 2_000, "expectedBitrate": 1_000_000,
-            "retentionPolicy": "p1", "cameraKey": {"name": name, "pem": pem()},
+            "retentionPolicy": "p1", "window": {"custody": "Vault", "key": {"name": name, "pem": pem()}},
         });
         self.credentials.push((format!("camera.{id}.username"), spec::USER.into()));
         self.credentials.push((format!("camera.{id}.password"), spec::PASSWORD.into()));

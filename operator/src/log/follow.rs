@@ -93,8 +93,7 @@ async fn look(tenant: &Tenant, known: &mut Known, context: &Context) -> Result<(
     }
     let open = known.open.insert(open);
     let alive: HashSet<String> = pods.iter().filter_map(|pod| pod.uid()).collect();
-    let answered: HashSet<&str> = answers.keys().map(String::as_str).collect();
-    let over = open::over(open, &heard, &answered, &alive);
+    let over = open::over(open, &answers, &alive);
     if heard.is_empty() && over.is_empty() {
         return Ok(());
     }

@@ -32,9 +32,10 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 pub use follow::run;
 pub use keys::key_created_id;
 pub use problem::LogProblem;
-pub use revision::policy_revision;
+pub use revision::{new_revision, policy_revision};
 pub use settings::{LogStore, Who, read as read_settings};
 
+use self::memory::CHECKPOINT;
 use crate::{
     config::LogArgs, context::Context, controllers::ingest::vault_target, identity, kube_api, vault::Target,
 };
@@ -85,7 +86,7 @@ impl Logs {
         if let Some(seen) = session.writer.checkpoint() {
             limited(LOOK_TIMEOUT, session.writer.reader().after(seen)).await?;
         }
-        memory::remember(tenant, session, context).await
+        session.remember(tenant, context).await
     }
 
     /// Logs what is not in the log yet. Returns each entry's index.
@@ -116,7 +117,7 @@ impl Logs {
                 }
             }
         }
-        memory::remember(tenant, session, context).await?;
+        session.remember(tenant, context).await?;
         Ok(indices)
     }
 
@@ -131,14 +132,24 @@ impl Logs {
 
     /// Whether the log has an entry with this id. It is opened for that.
     pub async fn has(&self, tenant: &Tenant, id: &str, context: &Context) -> Result<bool, LogProblem> {
+        self.find(tenant, id, context).await.map(|index| index.is_some())
+    }
+
+    /// The index of the entry with this id.
+    pub async fn find(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        context: &Context,
+    ) -> Result<Option<u64>, LogProblem> {
         if let Some(slot) = self.slot(tenant)
             && let Ok(slot) = slot.try_lock()
             && let Some(session) = slot.as_ref()
         {
-            return Ok(session.writer.find(id).is_some());
+            return Ok(session.writer.find(id));
         }
         let mut entered = self.enter(tenant, context).await?;
-        Ok(entered.session()?.writer.find(id).is_some())
+        Ok(entered.session()?.writer.find(id))
     }
 
     /// All the entries' indices, if all of them are in the open log and its checkpoint is remembered: then nobody is
@@ -193,7 +204,7 @@ impl Logs {
         let id = identity::of(tenant).and_then(|id| TenantId::parse(id).ok()).ok_or(LogProblem::NotOpen)?;
         let key =
             LogKey::new(self.origin(&id, context).await?, vault.create_signing_key(mount, LOG_KEY).await?)?;
-        let remembered = memory::recall(tenant, context).await?;
+        let remembered = CHECKPOINT.recall(tenant, context).await?;
         let seen = remembered.as_ref().map(|note| key.open(note.as_bytes())).transpose()?;
         let signer = VaultSigner { vault, mount };
         let (store, prefix) = (settings.client()?, &settings.config.prefix);
@@ -215,6 +226,18 @@ impl Logs {
             namespace.and_then(|n| n.metadata.uid).ok_or(LogProblem::NoCluster)
         });
         Ok(origin(cluster.await?, tenant))
+    }
+}
+
+impl Session {
+    /// Remembers the newest checkpoint, if it is another one than last time.
+    async fn remember(&mut self, tenant: &Tenant, context: &Context) -> Result<(), LogProblem> {
+        let note = self.writer.checkpoint().map(|checkpoint| checkpoint.note().to_owned());
+        if let Some(note) = note.filter(|note| self.remembered.as_ref() != Some(note)) {
+            CHECKPOINT.remember(note.clone(), tenant, context).await?;
+            self.remembered = Some(note);
+        }
+        Ok(())
     }
 }
 

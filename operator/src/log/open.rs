@@ -12,16 +12,15 @@ use camerafleet_footage::{
     },
 };
 use jiff::Timestamp;
-use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::{Api, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::{LogProblem, streams::Heard};
-use crate::{context::Context, controllers::tenant::tenant_labels, error::Error, kube_api};
+use super::{
+    memory::Memory,
+    streams::{Heard, Statuses},
+};
+use crate::{context::Context, error::Error};
 
-/// The ConfigMap in the tenant's namespace.
-const NAME: &str = "camerafleet-streams";
-const KEY: &str = "open.json";
+const MEMORY: Memory = Memory { name: "camerafleet-streams", key: "open.json" };
 
 /// By stream.
 pub(super) type Open = BTreeMap<StreamId, OpenStream>;
@@ -43,17 +42,15 @@ pub(super) fn with(mut open: Open, heard: &[Heard]) -> Open {
     open
 }
 
-/// The streams that are over: their pod is gone, or it answers and has another stream, or none, of the camera.
-pub(super) fn over(
-    open: &Open,
-    heard: &[Heard],
-    answered: &HashSet<&str>,
-    alive: &HashSet<String>,
-) -> Vec<StreamId> {
-    let goes_on: HashSet<&StreamId> = heard.iter().map(|heard| &heard.stream).collect();
-    let is_over = |(id, stream): &(&StreamId, &OpenStream)| {
-        !alive.contains(&stream.pod) || (answered.contains(&*stream.pod) && !goes_on.contains(id))
+/// The streams that are over: their pod is gone, or it answers and has another stream, or none, of the camera. Whatever a pod
+/// says that it still has goes on, also of a camera that it shall not record any more: its end is logged once.
+pub(super) fn over(open: &Open, answers: &Statuses, alive: &HashSet<String>) -> Vec<StreamId> {
+    let goes_on = |id: &StreamId, pod: &str| match answers.get(pod) {
+        Some(answer) => answer.cameras.values().any(|camera| camera.recorder.stream == *id),
+        None => true,
     };
+    let is_over =
+        |(id, stream): &(&StreamId, &OpenStream)| !alive.contains(&stream.pod) || !goes_on(id, &stream.pod);
     open.iter().filter(is_over).map(|(id, _)| id.clone()).collect()
 }
 
@@ -74,70 +71,71 @@ pub(super) fn closed(
 }
 
 /// What was remembered; none before the first time.
-pub(super) async fn recall(tenant: &Tenant, context: &Context) -> Result<Open, LogProblem> {
-    let api = Api::<ConfigMap>::namespaced(context.client.clone(), &tenant.spec.namespace);
-    let map = kube_api::get(&api, NAME).await?;
-    let json = map.and_then(|map| map.data?.remove(KEY));
+pub(super) async fn recall(tenant: &Tenant, context: &Context) -> Result<Open, Error> {
+    let json = MEMORY.recall(tenant, context).await?;
     // What nobody can read was written by somebody else: it is begun anew.
     Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
 }
 
 /// Remembers it.
-pub(super) async fn remember(tenant: &Tenant, open: &Open, context: &Context) -> Result<(), LogProblem> {
-    let build = |source| Error::Build { doing: format!("build the ConfigMap {NAME}"), source };
+pub(super) async fn remember(tenant: &Tenant, open: &Open, context: &Context) -> Result<(), Error> {
+    let build = |source| Error::Build { doing: "write down the open streams".to_owned(), source };
     let json = serde_json::to_string(open).map_err(build)?;
-    let map = ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(NAME.to_owned()),
-            namespace: Some(tenant.spec.namespace.clone()),
-            labels: Some(tenant_labels(tenant)),
-            owner_references: tenant.controller_owner_ref(&()).map(|owner| vec![owner]),
-            ..ObjectMeta::default()
-        },
-        data: Some(BTreeMap::from([(KEY.to_owned(), json)])),
-        ..ConfigMap::default()
-    };
-    let api = Api::<ConfigMap>::namespaced(context.client.clone(), &tenant.spec.namespace);
-    kube_api::apply(&api, &map).await?;
-    Ok(())
+    MEMORY.remember(json, tenant, context).await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
 
-    fn id(n: u8) -> StreamId {
-        StreamId::from_bytes([n; 16])
-    }
+    use camerafleet_footage::seal::stream_id;
 
-    fn heard(pod: &str, stream: u8) -> Heard {
-        let camera = CameraId::parse(format!("c-{stream}")).unwrap();
-        Heard { camera, pod: pod.into(), stream: id(stream), public_key: [stream; 32], head: None }
+    use super::{
+        super::streams::{
+            heard,
+            tests::{answers, recorder},
+        },
+        *,
+    };
+
+    /// What the pods say, each of the streams with these keys.
+    fn said(pods: &[(&str, &[u8])]) -> Statuses {
+        let names = ["c-0", "c-1", "c-2", "c-3", "c-4"];
+        let pods = pods.iter().map(|(pod, keys)| {
+            let cameras = keys.iter().map(|key| (names[usize::from(*key)], recorder(*key, None)));
+            answers(pod, cameras.collect())
+        });
+        pods.flatten().collect()
     }
 
     #[test]
     fn a_stream_is_over_when_its_pod_is_gone_or_says_so() {
-        let open = with(Open::new(), &[heard("a", 1), heard("a", 2), heard("b", 3)]);
+        let given: BTreeSet<CameraId> = ["c-1", "c-2", "c-3"].map(|id| CameraId::parse(id).unwrap()).into();
+        let open = with(Open::new(), &heard(&said(&[("a", &[1, 2]), ("b", &[3])]), &given));
         assert_eq!(open.len(), 3);
-        let pods = |pods: &[&str]| pods.iter().map(|pod| (*pod).to_owned()).collect::<HashSet<_>>();
-        type Case<'a> = (&'a str, &'a [Heard], &'a [&'a str], &'a [&'a str], &'a [u8]);
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a [u8])], &'a [&'a str], &'a [u8]);
         let cases: [Case<'_>; 5] = [
-            ("all go on", &[heard("a", 1), heard("a", 2), heard("b", 3)], &["a", "b"], &["a", "b"], &[]),
-            ("one pod is silent", &[heard("b", 3)], &["b"], &["a", "b"], &[]),
-            ("one pod is gone", &[heard("b", 3)], &["b"], &["b"], &[1, 2]),
-            (
-                "a container began anew",
-                &[heard("a", 1), heard("a", 4), heard("b", 3)],
-                &["a", "b"],
-                &["a", "b"],
-                &[2],
-            ),
-            ("all are gone", &[], &[], &[], &[1, 2, 3]),
+            ("all go on", &[("a", &[1, 2]), ("b", &[3])], &["a", "b"], &[]),
+            ("one pod is silent", &[("b", &[3])], &["a", "b"], &[]),
+            ("one pod is gone", &[("b", &[3])], &["b"], &[1, 2]),
+            ("a container began anew", &[("a", &[1, 4]), ("b", &[3])], &["a", "b"], &[2]),
+            ("all are gone", &[], &[], &[1, 2, 3]),
         ];
-        for (case, heard, answered, alive, expected) in cases {
-            let answered = answered.iter().copied().collect();
-            let expected: Vec<StreamId> = expected.iter().map(|n| id(*n)).collect();
-            assert_eq!(over(&open, heard, &answered, &pods(alive)), expected, "{case}");
+        for (case, pods, alive, expected) in cases {
+            let alive = alive.iter().map(|pod| (*pod).to_owned()).collect();
+            let expected: BTreeSet<StreamId> = expected.iter().map(|key| stream_id(&[*key; 32])).collect();
+            let found: BTreeSet<StreamId> = over(&open, &said(pods), &alive).into_iter().collect();
+            assert_eq!(found, expected, "{case}");
         }
+    }
+
+    /// A camera that is taken away and given back within seconds may keep its stream.
+    #[test]
+    fn a_stream_that_its_pod_still_has_goes_on_whether_or_not_it_was_given_the_camera() {
+        let answers = said(&[("a", &[1])]);
+        let given = BTreeSet::from([CameraId::parse("c-1").unwrap()]);
+        let open = with(Open::new(), &heard(&answers, &given));
+        assert_eq!(heard(&answers, &BTreeSet::new()), []);
+        assert_eq!(over(&open, &answers, &HashSet::from(["a".to_owned()])), []);
     }
 }

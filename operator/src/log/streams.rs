@@ -101,7 +101,7 @@ pub(super) fn moved(heard: &[Heard], logged: &Logged) -> Vec<ChainHead> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use camerafleet_footage::{
         log::Entry,
         shard::{CameraState, CameraStatus, Recorder, StoreState},
@@ -113,7 +113,7 @@ mod tests {
         Timestamp::from_second(1_795_611_600 + second).unwrap()
     }
 
-    fn recorder(key: u8, last: Option<u64>) -> Recorder {
+    pub(in crate::log) fn recorder(key: u8, last: Option<u64>) -> Recorder {
         Recorder {
             stream: stream_id(&[key; 32]),
             public_key: hex(&[key; 32]),
@@ -122,7 +122,8 @@ mod tests {
         }
     }
 
-    fn answers(cameras: Vec<(&str, Recorder)>) -> Statuses {
+    /// What one pod says.
+    pub(in crate::log) fn answers(pod: &str, cameras: Vec<(&str, Recorder)>) -> Statuses {
         let camera = |(camera, recorder): (&str, Recorder)| {
             let status = CameraStatus {
                 state: CameraState::Recording,
@@ -136,14 +137,14 @@ mod tests {
             (CameraId::parse(camera).unwrap(), status)
         };
         let status = ShardStatus {
-            pod_uid: "uid-1".into(),
+            pod_uid: pod.to_owned(),
             config_digest: String::new(),
             draining: false,
             spool_bytes: 0,
             cameras: cameras.into_iter().map(camera).collect(),
             other_pending_epochs: Default::default(),
         };
-        BTreeMap::from([("uid-1".to_owned(), Arc::new(status))])
+        BTreeMap::from([(pod.to_owned(), Arc::new(status))])
     }
 
     fn given() -> BTreeSet<CameraId> {
@@ -151,7 +152,7 @@ mod tests {
     }
 
     fn said(cameras: Vec<(&str, Recorder)>) -> Vec<Heard> {
-        heard(&answers(cameras), &given())
+        heard(&answers("uid-1", cameras), &given())
     }
 
     #[test]

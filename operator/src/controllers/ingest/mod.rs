@@ -22,7 +22,7 @@ use crate::{context::Context, error::Error};
 
 /// At the latest after this everything is compared again, should an event have been lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-/// Keys that could not be made are tried again after this.
+/// Keys that could not be made and policies that could not be logged are tried again after this.
 const LOOK_AGAIN_SOON: Duration = Duration::from_secs(10);
 
 /// One reconciliation.
@@ -48,9 +48,10 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     }
     context.router.tenant_news(&tenant.name_any());
     let boundary = wanted.next_epoch.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-    let pause = match (keys.failure, revisions.failure) {
-        (Some(_), _) | (_, Some(_)) => LOOK_AGAIN_SOON,
-        (None, None) => boundary.map_or(LOOK_AGAIN, |b| LOOK_AGAIN.min(b + Duration::from_secs(1))),
+    let pause = if keys.failure.is_none() && revisions.have_all_of(&wanted) {
+        boundary.map_or(LOOK_AGAIN, |b| LOOK_AGAIN.min(b + Duration::from_secs(1)))
+    } else {
+        LOOK_AGAIN_SOON
     };
     Ok(Action::requeue(pause))
 }

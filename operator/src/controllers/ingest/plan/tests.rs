@@ -8,7 +8,7 @@ use std::{
 use camerafleet_crds::{Camera, ID_ANNOTATION, RetentionPolicy, SharingPolicy, Tenant};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, TenantId},
-    shard::{CameraConfig, ShardConfig, WindowConfig},
+    shard::{CameraConfig, OwnersConfig, ShardConfig, WindowConfig},
     vault::VaultError,
 };
 use jiff::Timestamp;
@@ -51,7 +51,7 @@ fn retention(name: &str, epoch: &str) -> Arc<RetentionPolicy> {
 
 fn sharing(name: &str) -> Arc<SharingPolicy> {
     let spec = json!({"owners": [{"name": "a", "user": "a@example.com"}]});
-    Arc::new(SharingPolicy::new(name, serde_json::from_value(spec).unwrap()))
+    with_id(SharingPolicy::new(name, serde_json::from_value(spec).unwrap()), &format!("s-{name}"))
 }
 
 fn observed(cameras: Vec<Arc<Camera>>) -> Observed {
@@ -80,7 +80,7 @@ fn made(wanted: &Wanted) -> Keys {
 
 /// Every revision is in the log.
 fn logged(wanted: &Wanted) -> Revisions {
-    Revisions { logged: wanted.revisions.keys().cloned().collect(), failure: None }
+    Revisions { logged: wanted.revisions.iter().map(|revision| revision.digest.clone()).collect() }
 }
 
 fn why<'a>(planned: &'a Planned, camera: &str) -> Option<&'a str> {
@@ -284,7 +284,7 @@ fn owned(owners: &[Option<&str>], threshold: Value) -> Arc<SharingPolicy> {
     let owner = |(i, recipient): (usize, &Option<&str>)| json!({"name": format!("o-{i}"), "user": format!("{i}@example.com"), "ageRecipient": recipient});
     let owners: Vec<Value> = owners.iter().enumerate().map(owner).collect();
     let spec = json!({"owners": owners, "consentThreshold": threshold, "custody": "Owners"});
-    Arc::new(SharingPolicy::new("building", serde_json::from_value(spec).unwrap()))
+    with_id(SharingPolicy::new("building", serde_json::from_value(spec).unwrap()), "s-building")
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn under_custody_owners_the_recorder_is_told_the_owners_and_no_camera_key_is_mad
         let found = match why(&planned, "a") {
             Some(why) => Err(why),
             None => match &config(planned).cameras[&CameraId::parse("c-a").unwrap()].window {
-                WindowConfig::Owners { threshold, recipients } => {
+                WindowConfig::Owners(OwnersConfig { threshold, recipients }) => {
                     assert!(
                         RECIPIENTS.starts_with(&recipients.iter().map(String::as_str).collect::<Vec<_>>())
                     );
@@ -342,5 +342,5 @@ fn a_revision_is_recorded_under_only_once_it_is_logged() {
     let after = config(plan(&observed, None));
     assert_eq!(after.cameras.len(), 2);
     assert_ne!(after.cameras[&old].sharing_policy_digest, before.cameras[&old].sharing_policy_digest);
-    assert!(matches!(after.cameras[&old].window, WindowConfig::Owners { threshold: 2, .. }));
+    assert!(matches!(after.cameras[&old].window, WindowConfig::Owners(OwnersConfig { threshold: 2, .. })));
 }
