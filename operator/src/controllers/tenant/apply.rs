@@ -3,7 +3,7 @@
 use camerafleet_crds::Tenant;
 use camerafleet_footage::vault::VaultError;
 use k8s_openapi::api::{
-    core::v1::{Namespace, ServiceAccount},
+    core::v1::{Namespace, ResourceQuota, ServiceAccount},
     networking::v1::NetworkPolicy,
     rbac::v1::RoleBinding,
 };
@@ -13,7 +13,7 @@ use super::{
     gather::Observed,
     network,
     plan::{Ownership, Plan},
-    resources,
+    quota, resources,
 };
 use crate::{context::Context, controllers::ingest, error::Error, kube_api, log::LogProblem};
 
@@ -48,6 +48,13 @@ pub async fn apply(
     let policies = Api::<NetworkPolicy>::namespaced(client.clone(), name);
     for policy in network::policies(tenant, &observed.around)? {
         kube_api::apply(&policies, &policy).await?;
+    }
+    let quotas = Api::<ResourceQuota>::namespaced(client.clone(), name);
+    match quota::quota(tenant) {
+        Some(quota) => drop(kube_api::apply(&quotas, &quota).await?),
+        None => {
+            kube_api::prune(&quotas, &format!("{}={}", quota::COMPONENT.0, quota::COMPONENT.1), &[]).await?
+        }
     }
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
     for account in resources::JOB_ACCOUNTS {

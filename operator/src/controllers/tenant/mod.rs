@@ -8,6 +8,7 @@ mod cleanup;
 mod gather;
 mod network;
 mod plan;
+mod quota;
 mod resources;
 mod status;
 mod storage;

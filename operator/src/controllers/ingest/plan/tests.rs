@@ -276,7 +276,10 @@ fn a_quota_refuses_the_camera_that_came_last_and_never_one_that_is_recorded() {
         let tenant = tenant(json!({"defaults": {"retentionPolicy": "standard"}, "quota": {"cameras": most}}));
         let wanted = wanted(&tenant, observed, now());
         let planned = shard(&wanted, observed, &made(&wanted), &logged(&wanted), now());
-        ["a", "b", "c"].into_iter().filter(|name| why(&planned, name) == Some("QuotaExceeded")).collect::<Vec<_>>()
+        ["a", "b", "c"]
+            .into_iter()
+            .filter(|name| why(&planned, name) == Some("QuotaExceeded"))
+            .collect::<Vec<_>>()
     };
     assert_eq!(refused(&observed, 3), [""; 0]);
     assert_eq!(refused(&observed, 2), ["a"]);

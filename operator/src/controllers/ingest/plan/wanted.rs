@@ -70,7 +70,8 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
     let mut cameras = BTreeMap::new();
     let mut refused = BTreeMap::new();
     let mut policies = BTreeMap::new();
-    let mut room = tenant.spec.quota.cameras.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    let mut room =
+        tenant.spec.quota.cameras.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     for camera in in_order(observed) {
         match wanted_camera(tenant, observed, camera) {
             // Its identity is on the way.
@@ -127,7 +128,9 @@ fn quota_exceeded(tenant: &Tenant) -> Verdict {
     let most = tenant.spec.quota.cameras.unwrap_or_default();
     Verdict::no(
         "QuotaExceeded",
-        format!("The Tenant may have {most} cameras recorded (spec.quota.cameras), and they are there: delete one that is not needed, or ask the platform's team for more."),
+        format!(
+            "The Tenant may have {most} cameras recorded (spec.quota.cameras), and they are there: delete one that is not needed, or ask the platform's team for more."
+        ),
     )
 }
 
