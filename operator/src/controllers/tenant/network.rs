@@ -39,28 +39,31 @@ pub struct Surroundings {
 pub struct Destination {
     /// Its addresses; where none are known, the port alone limits it.
     pub cidrs: Vec<IpNet>,
-    /// Its port.
-    pub port: u16,
+    /// Its port; none where the addresses are declared: behind a Service pods have ports of their own, and some networks
+    /// look at these.
+    pub port: Option<u16>,
 }
 
 impl Destination {
     /// Of a URL: an address in it is known, a name is not, for it may become another address at any time.
     pub fn of(url: &Url, declared: &[IpNet]) -> Self {
+        if !declared.is_empty() {
+            return Self { cidrs: declared.to_vec(), port: None };
+        }
         let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        let cidrs = match literal {
-            _ if !declared.is_empty() => declared.to_vec(),
-            Some(address) => vec![address.into()],
-            None => Vec::new(),
-        };
-        Self { cidrs, port: url.port_or_known_default().unwrap_or(443) }
+        let cidrs = literal.into_iter().map(IpNet::from).collect();
+        Self { cidrs, port: Some(url.port_or_known_default().unwrap_or(443)) }
     }
 
     fn rule(&self) -> Value {
-        let ports = json!([{"protocol": "TCP", "port": self.port}]);
-        match &self.cidrs[..] {
-            [] => json!({"ports": ports}),
-            cidrs => json!({"to": blocks(cidrs), "ports": ports}),
+        let mut rule = json!({});
+        if !self.cidrs.is_empty() {
+            rule["to"] = blocks(&self.cidrs);
         }
+        if let Some(port) = self.port {
+            rule["ports"] = json!([{"protocol": "TCP", "port": port}]);
+        }
+        rule
     }
 }
 
@@ -119,7 +122,7 @@ fn store(tenant: &Tenant) -> Destination {
     let cidrs: Vec<IpNet> = cidrs.collect();
     match s3.endpoint.parse::<Url>() {
         Ok(url) => Destination::of(&url, &cidrs),
-        Err(_) => Destination { cidrs, port: 443 },
+        Err(_) => Destination { cidrs, port: Some(443) },
     }
 }
 
@@ -212,8 +215,7 @@ mod tests {
 
         // What is declared of the store is all that is reached of it.
         tenant.spec.storage.s3.egress = serde_json::from_value(json!({"cidrs": ["192.0.2.77/24"]})).unwrap();
-        tenant.spec.storage.s3.endpoint = "http://s3.example.com:9000".into();
         let narrow = policies(&tenant, &around()).unwrap();
-        assert_eq!(egress(&narrow[1]), with(&["192.0.2.0/24 9000", "198.51.100.0/24 *"]));
+        assert_eq!(egress(&narrow[1]), with(&["192.0.2.0/24 *", "198.51.100.0/24 *"]));
     }
 }
