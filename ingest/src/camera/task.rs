@@ -52,7 +52,7 @@ impl Task {
         stop: CancellationToken,
     ) -> Result<Self, SealingError> {
         let spec = specs.borrow_and_update().clone();
-        let recorder = Recorder::new(context.clone(), spec.clone())?;
+        let recorder = Recorder::new(context.clone(), spec.clone(), retry::random())?;
         Ok(Self {
             context,
             specs,
