@@ -6,7 +6,7 @@ E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
 MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' run --quiet --locked \
 	--package camerafleet-footage --example disclosure_model
 
-.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage
+.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -64,3 +64,8 @@ fuzz:
 ## Sealing against bare age in the same run, opening, and the header's size. Its last line is JSON.
 bench-footage:
 	$(CARGO) bench --quiet --locked --package camerafleet-footage --bench footage
+
+## Recording against `ffmpeg -c copy`, and how many cameras a core takes: five minutes. Its last line is JSON.
+## BENCH_SECONDS, BENCH_CAMERAS, … for longer (ingest/benches/ingest/main.rs). It needs two cores and `make tools`.
+bench-ingest: tools
+	$(CARGO) bench --quiet --locked --package camerafleet-ingest --bench ingest
