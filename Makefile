@@ -6,7 +6,7 @@ E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
 MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' run --quiet --locked \
 	--package camerafleet-footage --example disclosure_model
 
-.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest
+.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest browser
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -69,3 +69,7 @@ bench-footage:
 ## BENCH_SECONDS, BENCH_CAMERAS, … for longer (ingest/benches/ingest/main.rs). It needs two cores and `make tools`.
 bench-ingest: tools
 	$(CARGO) bench --quiet --locked --package camerafleet-ingest --bench ingest
+
+## Segments of every codec in Chromium's media stack. It needs Debian's chromium-headless-shell, ffmpeg and `make tools`.
+browser: tools
+	$(CARGO) test --quiet --locked --package camerafleet-ingest --test browser -- --ignored

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+pub mod browser;
 pub mod media;
 pub mod peer;
 pub mod rig;
