@@ -313,16 +313,21 @@ async fn tracks_that_are_not_granted_are_never_set_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_of_any_characters_log_in_by_every_scheme() {
-    for scheme in [Scheme::Basic, Scheme::Plain, Scheme::Md5, Scheme::Sha256, Scheme::Both] {
+    use Scheme::{Basic, Both, Md5, Plain, PlainSha256, Sha256};
+    for scheme in [Basic, Plain, PlainSha256, Md5, Sha256, Both] {
+        // retina's answer to this one lacks the algorithm: one try without the relay, which adds it.
+        let is_short = matches!(scheme, PlainSha256);
         let auth = |password: &str| Auth { user: spec::USER.into(), password: password.into(), scheme };
         let peer = Peer::start(script(|script| script.auth = Some(auth(spec::PASSWORD))));
         watch(&peer.url(), Transport::Tcp, false, ENOUGH)
             .await
             .unwrap_or_else(|e| panic!("{scheme:?}: {e:?}"));
+        assert_eq!(is_relayed(&peer), is_short, "{scheme:?}");
         let peer = Peer::start(script(|script| script.auth = Some(auth("another"))));
         let refused = watch(&peer.url(), Transport::Tcp, false, 1).await;
         assert_eq!(refused, Err(Failure::Unauthorized), "{scheme:?}");
-        assert!(peer.requests().len() <= 2, "one try: more lock accounts");
+        let tries = peer.requests().iter().filter(|r| r.header("Authorization").is_some()).count();
+        assert_eq!(tries, if is_short { 2 } else { 1 }, "{scheme:?}: more lock accounts");
     }
 }
 

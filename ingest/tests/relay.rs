@@ -56,7 +56,8 @@ async fn only_an_unusual_camera_goes_through_the_relay_and_until_its_url_changes
 /// Request line and `uri=` name the relay's address.
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_log_in_through_the_relay_by_every_scheme() {
-    for scheme in [Scheme::Basic, Scheme::Plain, Scheme::Md5, Scheme::Sha256, Scheme::Both] {
+    use Scheme::{Basic, Both, Md5, Plain, PlainSha256, Sha256};
+    for scheme in [Basic, Plain, PlainSha256, Md5, Sha256, Both] {
         for (password, want) in [(spec::PASSWORD, Ok(5)), ("another", Err(Failure::Unauthorized))] {
             let auth = Auth { user: spec::USER.into(), password: password.into(), scheme };
             let peer = Peer::start(Script { auth: Some(auth), ..Script::default() });

@@ -123,7 +123,15 @@ pub async fn connect(
         .user_agent("camerafleet".into())
         .session_group(group.clone())
         .session_id(SessionIdPolicy::UseFirst);
-    let mut session = step(spec, limits, way, Step::Describe, Session::describe(url, options)).await?;
+    let described = step(spec, limits, way, Step::Describe, Session::describe(url.clone(), options)).await;
+    let mut session = match described {
+        Err(Failure::Unauthorized)
+            if way == Way::Direct && relay::is_short_answer(&url, limits.step).await =>
+        {
+            return Err(needs_relay(spec));
+        }
+        described => described?,
+    };
 
     let streams = session.streams();
     let codecs = || streams.iter().enumerate().filter_map(|(i, stream)| Some((i, Codec::of(stream)?)));

@@ -1,8 +1,10 @@
-//! The lines of an answer's head that the RTSP library refuses though they can be understood, put right. Pure.
+//! The lines of an answer's head that the RTSP library refuses though they can be understood, put right, and the one of its
+//! own that cameras do not understand. Pure.
 
 use std::borrow::Cow;
 
 use bytes::BytesMut;
+use http_auth::{PasswordClient, digest::Algorithm};
 use url::Url;
 
 /// The length of the body, where the head says none 0; none where it says what is no length.
@@ -14,17 +16,35 @@ pub fn body_length(head: &[u8]) -> Option<u64> {
     length.map_or(Some(0), |length| length.parse().ok())
 }
 
-/// Appends `head` to `out`, with the lines put right if it is an answer's. `is_sdp` says that its body is a description,
-/// `base` is what was asked for.
-pub fn put_right(head: &[u8], is_sdp: bool, base: &Url, out: &mut BytesMut) {
-    if !head.starts_with(b"RTSP/") {
-        return out.extend_from_slice(head);
+/// Whether the password's answer to this head lacks what [`with_algorithm`] adds: the library leaves `algorithm` out where
+/// the camera names no `qop`, which then means MD5, whatever it hashed with.
+pub fn wants_algorithm(head: &[u8]) -> bool {
+    let challenges = lines(head).filter_map(field).filter(|(name, _)| is("WWW-Authenticate", name));
+    let challenges: Vec<_> = challenges.map(|(_, value)| value).collect();
+    // The library's own choice among several.
+    match PasswordClient::try_from(&*challenges.join(", ")) {
+        Ok(PasswordClient::Digest(digest)) => {
+            digest.rfc2069_compat() && !digest.session() && digest.algorithm() == Algorithm::Sha256
+        }
+        _ => false,
     }
+}
+
+/// Appends `head` to `out`, with the lines put right. `is_sdp` says that the body of an answer is a description, `base` is
+/// what was asked for.
+pub fn put_right(head: &[u8], is_sdp: bool, base: &Url, out: &mut BytesMut) {
+    let is_answer = head.starts_with(b"RTSP/");
     let good = lines(head).next().is_some_and(|status| status.split(|b| *b == b' ').nth(1) == Some(b"200"));
     for line in lines(head) {
-        match field(line)
-            .and_then(|(name, value)| Some((name, value_put_right(name, value, is_sdp && good, base)?)))
-        {
+        let right = |(name, value)| {
+            let value = if is_answer {
+                value_put_right(name, value, is_sdp && good, base)
+            } else {
+                is("Authorization", name).then(|| with_algorithm(value)).flatten().map(Cow::Owned)
+            };
+            Some((name, value?))
+        };
+        match field(line).and_then(right) {
             Some((name, value)) => {
                 for part in [name, ": ", &*value, "\r\n"] {
                     out.extend_from_slice(part.as_bytes());
@@ -45,16 +65,29 @@ fn field(line: &[u8]) -> Option<(&str, &str)> {
     Some((name, value.trim()))
 }
 
+fn is(wanted: &str, name: &str) -> bool {
+    name.eq_ignore_ascii_case(wanted)
+}
+
+/// RFC 7616, section 3.4: what `algorithm` the challenge named, the answer must name too. None where nothing is missing; a
+/// response of MD5 has 32 digits, so that one of 64 needs it.
+fn with_algorithm(value: &str) -> Option<String> {
+    let fields = value.strip_prefix("Digest ")?;
+    let mut fields = fields.split(',').filter_map(|field| field.trim().split_once('='));
+    let is_long = |(name, value): (&str, &str)| name == "response" && value.trim_matches('"').len() == 64;
+    let lacks = !fields.clone().any(|(name, _)| name == "algorithm") && fields.any(is_long);
+    lacks.then(|| format!("{value}, algorithm=SHA-256"))
+}
+
 /// None where the line is to stay as it is.
 fn value_put_right<'a>(name: &str, value: &'a str, is_sdp: bool, base: &Url) -> Option<Cow<'a, str>> {
-    let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
-    let right = if is("Content-Type") && is_sdp {
+    let right = if is("Content-Type", name) && is_sdp {
         Cow::Borrowed("application/sdp")
-    } else if is("Content-Base") || is("Content-Location") {
+    } else if is("Content-Base", name) || is("Content-Location", name) {
         resolved(value, base)?.into()
-    } else if is("Session") {
+    } else if is("Session", name) {
         session(value).into()
-    } else if is("Transport") {
+    } else if is("Transport", name) {
         without_doubtful_ssrc(value).into()
     } else {
         return None;
@@ -165,6 +198,46 @@ mod tests {
         assert_eq!(right(failed, true), failed);
         let asked = "GET_PARAMETER rtsp://127.0.0.1/ RTSP/1.0\r\nSession: 1;x=y\r\n\r\n";
         assert_eq!(right(asked, true), asked);
+    }
+
+    #[test]
+    fn an_answer_to_a_sha_256_challenge_says_what_it_is() {
+        let long = "0123456789abcdef".repeat(4);
+        let asked =
+            |value: &str| format!("DESCRIBE rtsp://127.0.0.1/ RTSP/1.0\r\nAuthorization: {value}\r\n\r\n");
+        let digest = |response: &str| format!("Digest username=\"a, algorithm\", response=\"{response}\"");
+        for (value, want) in [
+            (digest(&long), format!("{}, algorithm=SHA-256", digest(&long))),
+            (digest(&long[..32]), digest(&long[..32])),
+            (
+                format!("{}, algorithm=SHA-256", digest(&long)),
+                format!("{}, algorithm=SHA-256", digest(&long)),
+            ),
+            ("Basic YTpi".into(), "Basic YTpi".into()),
+        ] {
+            assert_eq!(right(&asked(&value), false), asked(&want));
+        }
+    }
+
+    #[test]
+    fn only_a_challenge_that_the_library_answers_short_needs_it() {
+        let refused = |lines: &str| format!("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{lines}\r\n");
+        let line = |value: &str| format!("WWW-Authenticate: {value}\r\n");
+        let digest = |more: &str| line(&format!("Digest realm=\"a\", nonce=\"b\"{more}"));
+        let short = digest(", algorithm=\"SHA-256\"");
+        for (lines, want) in [
+            (short.clone(), true),
+            (digest(", algorithm=SHA-256"), true),
+            (line("Basic realm=\"a\"") + &short, true),
+            (digest(", algorithm=SHA-256, qop=\"auth\""), false),
+            (digest(", algorithm=MD5") + &short, false),
+            (digest(""), false),
+            (line("Basic realm=\"a\""), false),
+            (line("Digest algorithm=SHA-256"), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(wants_algorithm(refused(&lines).as_bytes()), want, "{lines}");
+        }
     }
 
     #[test]

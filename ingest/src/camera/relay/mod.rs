@@ -2,9 +2,10 @@
 //! no connection from its caller, so the relay listens, the library is given the relay's address in place of the
 //! camera's, and [`head`] puts right the few header lines that it would refuse. All else passes as it comes ([`sieve`]).
 //!
-//! Requests are not touched: request line and Digest's `uri=` both name the relay's address, so that they agree as servers
-//! want it; a server that insists on a host of its own in the request line refuses a relayed camera. Only connections to
-//! cameras for which a session without the relay failed so go through it ([`Route`]). Packets over UDP cannot.
+//! Of requests, only what the library leaves out of its answer to a Digest challenge is added. Request line and Digest's
+//! `uri=` both name the relay's address, so that they agree as servers want it; a server that insists on a host of its own
+//! in the request line refuses a relayed camera. Only connections to cameras for which a session without the relay failed so
+//! go through it ([`Route`]). Packets over UDP cannot.
 //!
 //! A relay serves one connection. The TEARDOWN that the library repeats on a fresh one for old live555 servers finds nobody.
 
@@ -70,11 +71,7 @@ impl Route {
 /// # Errors
 /// The camera cannot be connected to.
 pub async fn open(url: &Url, patience: Duration) -> Result<Url, Failure> {
-    let ip = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-    let address = (ip.ok_or(Failure::BadUrl)?, url.port().unwrap_or(network::RTSP_PORT));
-    let connected = timeout(patience, TcpStream::connect(address)).await;
-    let camera =
-        connected.map_err(|_| Failure::Timeout(Step::Describe))?.map_err(|e| Failure::from_io(&e))?;
+    let camera = connect(url, patience).await?;
     let (listener, local) = listen(url).await.map_err(|error| {
         tracing::error!(%error, "no relay can be opened on loopback");
         Failure::NotConnected
@@ -90,6 +87,35 @@ pub async fn open(url: &Url, patience: Duration) -> Result<Url, Failure> {
         }
     });
     Ok(local)
+}
+
+async fn connect(url: &Url, patience: Duration) -> Result<TcpStream, Failure> {
+    let ip = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+    let address = (ip.ok_or(Failure::BadUrl)?, url.port().unwrap_or(network::RTSP_PORT));
+    let connected = timeout(patience, TcpStream::connect(address)).await;
+    connected.map_err(|_| Failure::Timeout(Step::Describe))?.map_err(|error| Failure::from_io(&error))
+}
+
+/// Whether the camera under `url`, which refused a password, asks for it in a way in which the library's answer lacks what
+/// the relay adds. Asks without the password: that is no try to log in, and locks no account.
+pub async fn is_short_answer(url: &Url, patience: Duration) -> bool {
+    let asking = async {
+        let mut camera = connect(url, patience).await.ok()?;
+        let request = format!(
+            "DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\nUser-Agent: camerafleet\r\n\r\n"
+        );
+        camera.write_all(request.as_bytes()).await.ok()?;
+        let mut head = Vec::new();
+        loop {
+            let from = head.len().saturating_sub(3);
+            let read = camera.read_buf(&mut head).await.ok()?;
+            if read == 0 || head.len() >= CHUNK || head[from..].windows(4).any(|four| four == b"\r\n\r\n") {
+                break;
+            }
+        }
+        Some(head::wants_algorithm(&head))
+    };
+    timeout(patience, asking).await.ok().flatten().unwrap_or(false)
 }
 
 async fn listen(url: &Url) -> io::Result<(TcpListener, Url)> {
@@ -108,24 +134,26 @@ async fn run(mut library: TcpStream, mut camera: TcpStream, base: Url, patience:
     let (from_camera, to_camera) = camera.split();
     // Whichever side ends first ends both.
     tokio::select! {
-        ended = requests(from_library, to_camera, patience) => ended,
+        ended = requests(from_library, to_camera, base.clone(), patience) => ended,
         ended = answers(from_camera, to_library, base) => ended,
     }
 }
 
-/// What the library sends, unchanged. A camera that takes none of it must not keep the relay when the library has gone.
+/// What the library sends. A camera that takes none of it must not keep the relay when the library has gone.
 async fn requests(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
+    base: Url,
     patience: Duration,
 ) -> io::Result<()> {
+    let mut sieve = Sieve::new(base);
     let mut buffer = vec![0; 4 << 10];
     loop {
         let read = from.read(&mut buffer).await?;
         if read == 0 {
             return Ok(());
         }
-        timeout(patience, to.write_all(&buffer[..read])).await??;
+        timeout(patience, to.write_all(&sieve.pass(&buffer[..read]))).await??;
     }
 }
 
@@ -207,7 +235,8 @@ mod tests {
     async fn a_camera_that_takes_nothing_does_not_keep_a_relay() {
         let (camera, _far) = tokio::io::duplex(16);
         let sent = vec![b'x'; 1 << 10];
-        let ended = requests(&sent[..], camera, Duration::from_millis(50)).await;
+        let base = Url::parse("rtsp://127.0.0.1/").unwrap();
+        let ended = requests(&sent[..], camera, base, Duration::from_millis(50)).await;
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 }

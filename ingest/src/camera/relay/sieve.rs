@@ -1,5 +1,5 @@
-//! Takes a camera's bytes apart as far as finding the heads of its answers needs, without input or output. Frames of media
-//! (`$`) and bodies pass as they come. A head is held until it is whole, one without an end only up to a bound: what comes
+//! Takes the bytes of one direction apart as far as finding the heads of messages needs, without input or output. Frames of
+//! media (`$`) and bodies pass as they come. A head is held until it is whole, one without an end only up to a bound: what comes
 //! then passes untouched, and the library's own limit ends the session.
 
 use bytes::{Buf as _, BytesMut};
@@ -22,7 +22,7 @@ enum Place {
     Lost,
 }
 
-/// A camera's side of one connection.
+/// One direction of one connection.
 pub struct Sieve {
     place: Place,
     held: BytesMut,
@@ -32,7 +32,7 @@ pub struct Sieve {
 }
 
 impl Sieve {
-    /// For answers to requests for `base`.
+    /// For requests for `base`, or the answers to them.
     pub fn new(base: Url) -> Self {
         Self { place: Place::Between, held: BytesMut::new(), searched: 0, base }
     }
