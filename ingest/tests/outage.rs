@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CAMERAS: [&str; 4] = ["c1", "c2", "c3", "c4"];
 /// Segments of a minute each.
 const MINUTES: i64 = 60;
+/// Of each segment.
+const BYTES: usize = 4_000;
+/// All of it fits, and not a byte more.
+const BOUND: u64 = CAMERAS.len() as u64 * MINUTES as u64 * BYTES as u64;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_without_a_store_loses_nothing_and_reorders_nothing() {
@@ -34,7 +38,7 @@ async fn an_hour_without_a_store_loses_nothing_and_reorders_nothing() {
     let mut s3 = S3::new(&directory.path().join("s3"));
     s3.make_bucket();
     let mut rig = Rig::new(rig::quick());
-    let spool = SpoolConfig { size: 1 << 20, max_age_seconds: 2 * 3_600 };
+    let spool = SpoolConfig { size: BOUND, max_age_seconds: 2 * 3_600 };
     rig.spool.limit(spool);
     rig.config["spool"] = json!(spool);
     rig.config["store"]["endpoint"] = json!(format!("http://127.0.0.1:{}", s3.port));
@@ -50,7 +54,7 @@ async fn an_hour_without_a_store_loses_nothing_and_reorders_nothing() {
         for id in CAMERAS {
             let camera = CameraId::parse(id).unwrap();
             let mut file = rig.spool.create(&camera).unwrap();
-            file.write_all(&vec![u8::try_from(minute).unwrap(); 4_000]).unwrap();
+            file.write_all(&vec![u8::try_from(minute).unwrap(); BYTES]).unwrap();
             let finished_ms = now - (MINUTES - minute) * 60_000;
             let key = format!("elm/t1/{id}/{minute:02}");
             let kind = Kind::Segment;
@@ -58,6 +62,7 @@ async fn an_hour_without_a_store_loses_nothing_and_reorders_nothing() {
             rig.spool.commit(file, meta).unwrap();
         }
     }
+    assert_eq!(rig.spool.bytes(), BOUND);
     let deadline = Instant::now() + PATIENCE;
     while !matches!(rig.status("c1").map(|status| status.stored), Some(StoreState::Failing { .. })) {
         assert!(Instant::now() < deadline, "the outage is said: {:?}", rig.status("c1"));
@@ -74,7 +79,7 @@ async fn an_hour_without_a_store_loses_nothing_and_reorders_nothing() {
     for key in s3.keys() {
         let path = s3.root.join(BUCKET).join(&key);
         let (camera, minute) = key.strip_prefix("elm/t1/").unwrap().split_once('/').unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), [minute.parse::<u8>().unwrap(); 4_000]);
+        assert_eq!(std::fs::read(&path).unwrap(), [minute.parse::<u8>().unwrap(); BYTES]);
         let at = path.metadata().unwrap().modified().unwrap();
         stored.entry(camera.to_owned()).or_default().push((minute.to_owned(), at));
     }

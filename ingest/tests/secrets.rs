@@ -119,6 +119,7 @@ fn scripts() -> Vec<(&'static str, Script)> {
                 ..script(auth(Scheme::Basic, PASSWORD), sdp::h264())
             },
         ),
+        ("relayed-digest", script(auth(Scheme::PlainSha256, PASSWORD), sdp::h264())),
         (
             "relayed-sdp",
             answering("DESCRIBE", |said| {
@@ -228,6 +229,7 @@ fn run(filter: Option<&'static str>) {
     shard.start();
     shard.until_state("basic", CameraState::Recording, PATIENCE);
     shard.until_state("relayed", CameraState::Recording, PATIENCE);
+    shard.until_state("relayed-digest", CameraState::Recording, PATIENCE);
     shard.until_state("wrong-basic", CameraState::Unauthorized, PATIENCE);
     shard.until_state("wrong-digest", CameraState::Unauthorized, PATIENCE);
     // Each has been asked, and what it answered was dealt with.
@@ -268,7 +270,7 @@ fn run(filter: Option<&'static str>) {
     look_through("the log", &log);
     let relayed = |line: &&str| line.contains("goes through the relay");
     let cameras: Vec<&str> = log.lines().filter(relayed).collect();
-    for id in ["relayed", "relayed-sdp", "relayed-base", "relayed-session"] {
+    for id in ["relayed", "relayed-digest", "relayed-sdp", "relayed-base", "relayed-session"] {
         let said = cameras.iter().any(|line| line.contains(&format!("\"{id}\"")));
         assert!(said, "{id} was relayed: {cameras:?}");
     }
