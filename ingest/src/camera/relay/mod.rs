@@ -230,6 +230,27 @@ mod tests {
         assert_eq!(open(&url, Duration::from_secs(5)).await, Err(Failure::ConnectionRefused));
     }
 
+    /// Neither one that says more than any does, nor one that says nothing, is listened to for long.
+    #[tokio::test]
+    async fn a_camera_that_is_asked_how_it_wants_the_password_is_heard_up_to_a_bound() {
+        let camera = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = camera.local_addr().unwrap().port();
+        let url = Url::parse(&format!("rtsp://127.0.0.1:{port}/a")).unwrap();
+        let endless = tokio::spawn(async move {
+            let (mut asked, _) = camera.accept().await.unwrap();
+            let mut sent = 0;
+            while asked.write_all(&[b'a'; 1_000]).await.is_ok() {
+                sent += 1_000;
+            }
+            let silent = camera.accept().await.unwrap();
+            (sent, silent)
+        });
+        assert!(!is_short_answer(&url, Duration::from_secs(20)).await);
+        assert!(!is_short_answer(&url, Duration::from_millis(50)).await);
+        let (sent, _) = endless.await.unwrap();
+        assert!(sent < 64 << 20, "what the kernel takes, and no more: {sent}");
+    }
+
     /// The library is gone and the camera neither reads nor sends: the relay ends all the same.
     #[tokio::test]
     async fn a_camera_that_takes_nothing_does_not_keep_a_relay() {
