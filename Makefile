@@ -6,7 +6,8 @@ E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
 MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' run --quiet --locked \
 	--package camerafleet-footage --example disclosure_model
 
-.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest browser
+.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest bench-retention \
+	bench-disclosure browser
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -73,3 +74,12 @@ bench-ingest: tools
 ## Segments of every codec in Chromium's media stack. It needs Debian's chromium-headless-shell, ffmpeg and `make tools`.
 browser: tools
 	$(CARGO) test --quiet --locked --package camerafleet-ingest --test browser -- --ignored
+
+## A run of the retention job: 10,000 objects due among 100,000 and among 1,000,000. Its last line is JSON.
+bench-retention: tools
+	$(CARGO) bench --quiet --locked --package camerafleet-jobs --bench retention
+
+## A day of one camera released in both forms, against decrypting and sealing anew and against a plain copy. Its last line
+## is JSON. BENCH_KIB: a segment's size.
+bench-disclosure:
+	$(CARGO) bench --quiet --locked --package camerafleet-jobs --bench disclosure

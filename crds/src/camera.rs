@@ -205,13 +205,21 @@ pub enum Weekday {
     Sun,
 }
 
+impl Camera {
+    /// Whether it was deleted, and its key is to go.
+    pub fn is_shredded(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some() && self.spec.deletion_policy == CameraDeletionPolicy::Shred
+    }
+}
+
 /// What becomes of the footage when the Camera is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum CameraDeletionPolicy {
     /// The object goes at once, its footage lives to its date.
     #[default]
     Retain,
-    /// The camera's key is destroyed, unless held.
+    /// The camera's key is destroyed by the next run of a retention job, and the object goes with it; while a LegalHold
+    /// names the camera, both stay. With custody Owners there is no such key: as Retain.
     Shred,
 }
 
@@ -234,10 +242,11 @@ pub struct CameraStatus {
     /// What the camera sends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<CameraStream>,
-    /// The start of the oldest stored segment, by the retention job's last run.
+    /// The start of the oldest stored segment, under whatever policy, as the retention jobs found it last, which they do
+    /// once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_footage_time: Option<Time>,
-    /// Bytes stored, by the retention job's last run.
+    /// Bytes stored, as of then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Ready, Recording, SourceReachable, KeysReady, Stored.

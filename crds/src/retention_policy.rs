@@ -85,6 +85,9 @@ pub struct RetentionPolicyStatus {
     /// The last run of the retention job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RetentionRun>,
+    /// The end of the last run that did all that was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success_time: Option<Time>,
     /// When it runs next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_time: Option<Time>,
@@ -107,12 +110,15 @@ pub struct RetentionPolicyStatus {
     /// And from when on not even an old backup of Vault can read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shred_effective_until: Option<Time>,
+    /// The Tenant is deleted with `deletionPolicy: Shred`: of a deleted policy, nothing is kept to its date but what is held.
+    #[serde(default)]
+    pub shred: bool,
     /// The keys that the operator found due and the retention job is to destroy, oldest first. A key is destroyed
     /// only while it is named here and the job finds it due by itself.
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub destroy_intents: Vec<DestroyIntent>,
-    /// Ready, RunSucceeded, KeyDestroyed.
+    /// Ready, RunSucceeded, OnTime, KeyDestroyed; NoOrphans on one of a tenant's policies.
     #[serde(default)]
     #[schemars(schema_with = "crate::common::conditions")]
     pub conditions: Vec<Condition>,
@@ -136,6 +142,9 @@ pub struct DestroyIntent {
     /// Whether Vault was told to let it be deleted, which is done after the intent stands here and in the log.
     #[serde(default)]
     pub allowed: bool,
+    /// Whether it goes by `deletionPolicy: Shred`, before the date of what was sealed with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shred: bool,
 }
 
 /// A run of the retention job.

@@ -9,6 +9,7 @@ pub mod hold;
 pub mod ids;
 pub mod layout;
 pub mod log;
+pub mod package;
 pub mod retention;
 pub mod seal;
 pub mod shard;

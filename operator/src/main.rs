@@ -1,7 +1,7 @@
-//! `operator run` and `operator vault-setup`.
+//! `operator run`, `operator vault-setup` and `operator vault-restored`.
 
 use clap::{Parser, Subcommand};
-use operator::{config::RunArgs, run, vault_setup};
+use operator::{config::RunArgs, run, vault_restored, vault_setup};
 
 #[derive(Parser)]
 #[command(name = "operator", version, about = "The control plane of Camerafleet")]
@@ -16,6 +16,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Installs Camerafleet's policies and roles into Vault, with an administrator's token.
     VaultSetup(Box<vault_setup::VaultSetupArgs>),
+    /// After a snapshot of Vault was restored: destroys again the keys that the logs say were destroyed.
+    VaultRestored(Box<vault_restored::VaultRestoredArgs>),
 }
 
 #[tokio::main]
@@ -36,6 +38,7 @@ async fn main() -> anyhow::Result<()> {
             run::run(*args).await
         }
         Command::VaultSetup(args) => vault_setup::run(*args).await,
+        Command::VaultRestored(args) => vault_restored::run(*args).await,
     }
 }
 

@@ -17,6 +17,20 @@ pub struct Metrics {
     pub admission_enforced: IntGauge,
     /// `camerafleet_cameras{state}`.
     pub cameras: IntGaugeVec,
+    /// `camerafleet_retention_policies{run}`.
+    pub retention_policies: IntGaugeVec,
+    /// `camerafleet_retention_late_policies`.
+    pub retention_late: IntGauge,
+    /// `camerafleet_retention_overdue_objects`.
+    pub overdue_objects: IntGauge,
+    /// `camerafleet_retention_overdue_bytes`.
+    pub overdue_bytes: IntGauge,
+    /// `camerafleet_retention_held_bytes`.
+    pub held_bytes: IntGauge,
+    /// `camerafleet_stored_bytes`.
+    pub stored_bytes: IntGauge,
+    /// `camerafleet_storage_quotas{state}`.
+    pub storage_quotas: IntGaugeVec,
     /// `camerafleet_keys_created_total{kind}`.
     pub keys_created: IntCounterVec,
 }
@@ -47,6 +61,40 @@ impl Metrics {
                 Opts::new("camerafleet_cameras", "Cameras, by the reason of their Ready condition."),
                 &["state"],
             )?,
+            retention_policies: IntGaugeVec::new(
+                Opts::new(
+                    "camerafleet_retention_policies",
+                    "Retention policies, by the reason of their RunSucceeded condition.",
+                ),
+                &["run"],
+            )?,
+            retention_late: IntGauge::new(
+                "camerafleet_retention_late_policies",
+                "Retention policies of which no run did all that was due for two periods of their schedule.",
+            )?,
+            overdue_objects: IntGauge::new(
+                "camerafleet_retention_overdue_objects",
+                "Objects past their date that are still stored, as the last runs found them.",
+            )?,
+            overdue_bytes: IntGauge::new(
+                "camerafleet_retention_overdue_bytes",
+                "Bytes past their date that are still stored, as the last runs found them.",
+            )?,
+            held_bytes: IntGauge::new(
+                "camerafleet_retention_held_bytes",
+                "Bytes past their date that a legal hold keeps, as the last runs found them.",
+            )?,
+            stored_bytes: IntGauge::new(
+                "camerafleet_stored_bytes",
+                "Bytes of footage stored, as the retention jobs counted them last, at most a day and a run ago.",
+            )?,
+            storage_quotas: IntGaugeVec::new(
+                Opts::new(
+                    "camerafleet_storage_quotas",
+                    "Tenants with a storage quota, by the reason of their WithinStorageQuota condition.",
+                ),
+                &["state"],
+            )?,
             keys_created: IntCounterVec::new(
                 Opts::new("camerafleet_keys_created_total", "Transit keys made, by kind (camera, epoch)."),
                 &["kind"],
@@ -59,6 +107,13 @@ impl Metrics {
         registry.register(Box::new(metrics.leader.clone()))?;
         registry.register(Box::new(metrics.admission_enforced.clone()))?;
         registry.register(Box::new(metrics.cameras.clone()))?;
+        registry.register(Box::new(metrics.retention_policies.clone()))?;
+        registry.register(Box::new(metrics.retention_late.clone()))?;
+        registry.register(Box::new(metrics.overdue_objects.clone()))?;
+        registry.register(Box::new(metrics.overdue_bytes.clone()))?;
+        registry.register(Box::new(metrics.held_bytes.clone()))?;
+        registry.register(Box::new(metrics.stored_bytes.clone()))?;
+        registry.register(Box::new(metrics.storage_quotas.clone()))?;
         registry.register(Box::new(metrics.keys_created.clone()))?;
         Ok(metrics)
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use camerafleet_crds::{Approval, DisclosureRequest, LegalHold, LegalOrder};
+use camerafleet_crds::{Approval, DisclosureRequest, LegalOrder};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
@@ -25,7 +25,6 @@ const TRIES: u8 = 5;
 
 /// Follows each of these kinds, in a task of its own.
 pub fn start(client: &Client, tasks: &mut JoinSet<()>) {
-    tasks.spawn(follow::<LegalHold>(client.clone()));
     tasks.spawn(follow::<DisclosureRequest>(client.clone()));
     tasks.spawn(follow::<Approval>(client.clone()));
     tasks.spawn(follow::<LegalOrder>(client.clone()));
@@ -71,6 +70,10 @@ async fn tell_once<K: Object>(api: &Api<K>, object: &K) -> Result<(), Error> {
     }
     let build = |source| Error::Build { doing: format!("read {}", kube_api::label(object)), source };
     let value = serde_json::to_value(object).map_err(build)?;
+    if value["spec"]["kind"] == "PreservationOrder" {
+        // A LegalOrder that makes a hold: `controllers::legal_hold` acts on it.
+        return Ok(());
+    }
     let observed: Vec<Condition> =
         serde_json::from_value(value["status"]["conditions"].clone()).unwrap_or_default();
     let generation = object.meta().generation;

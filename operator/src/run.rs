@@ -24,7 +24,7 @@ use crate::{
     admission::{self, Admission, Operator, Shipped},
     config::RunArgs,
     context::{Context, Plans},
-    controllers::{self, camera, ingest, retention_policy, sharing_policy, tenant},
+    controllers::{self, camera, ingest, legal_hold, retention_policy, sharing_policy, tenant},
     http::{self, Health},
     lease::Leadership,
     log::{self, Logs},
@@ -111,12 +111,14 @@ fn reconcile_all(
         router,
         metrics,
     });
-    let Queues { tenant, ingest, camera, retention_policy, sharing_policy } = queues;
+    let Queues { tenant, ingest, camera, retention_policy, sharing_policy, legal_hold, legal_order } = queues;
     let index = context.index.clone();
     let tenants = controllers::ready(&index.tenants);
     let cameras = controllers::ready(&index.cameras);
     let retention = controllers::ready(&index.retention_policies);
     let sharing = controllers::ready(&index.sharing_policies);
+    let holds = controllers::ready(&index.legal_holds);
+    let orders = controllers::ready(&index.legal_orders);
     macro_rules! spawn {
         ($pipeline:ident, $store:expr, $ready:expr) => {
             let (context, store) = (Arc::clone(&context), $store.clone());
@@ -129,6 +131,15 @@ fn reconcile_all(
     spawn!(camera, index.cameras, cameras);
     spawn!(retention_policy, index.retention_policies, retention);
     spawn!(sharing_policy, index.sharing_policies, sharing);
+    spawn!(legal_hold, index.legal_holds, holds);
+    tasks.spawn(controllers::drive(
+        "legal_order",
+        Arc::clone(&context),
+        index.legal_orders.clone(),
+        orders,
+        legal_order,
+        legal_hold::reconcile_order,
+    ));
     tasks.spawn(admission::watch(context.clone(), policies));
     not_yet::start(&context.client, tasks);
     tasks.spawn(log::run(Arc::clone(&context)));

@@ -25,6 +25,8 @@ pub(super) const REASONS: &[&[Reason]] = &[
         Ready False DuplicateId "Another camera was there before with the same annotation camerafleet.io/id." "Delete this one, and create it again without the annotation.";
         Ready False Suspended "The tenant is suspended." "Set the Tenant's spec.suspend to false.";
         Ready False TenantDraining "The Tenant is deleted: nothing is recorded any more." "Declare the camera under another Tenant.";
+        Ready False Shredding "The Camera is deleted with deletionPolicy Shred, and its key is about to be destroyed." "Wait for the retention job's next run.";
+        Ready False Held "The Camera is deleted with deletionPolicy Shred, and a LegalHold names it: nothing of it is destroyed." "Let the hold end, or delete it.";
         Ready False NoTenant "The namespace is no tenant's." "Create a Tenant for it, or move the Camera.";
         Ready Unknown RecorderSilent "No recorder answers for this camera yet." "Wait for its pod (kubectl get pods); look at the pod's events if it does not come.";
         Ready Unknown Pending "The operator has just seen this camera." "";

@@ -60,7 +60,7 @@ const COMMON: &[Reason] = reasons! {
 /// The reasons of the kinds that no controller looks at yet.
 const NOT_YET: &[Reason] = reasons! {
     Ready Unknown NotYetReconciled "This version of the operator stores objects of this kind, but does not act on them yet."
-        "Wait for a version that does: until then nothing is held or released.";
+        "Wait for a version that does: until then nothing is released.";
 };
 
 /// Vault's answers, wherever a condition tells one.

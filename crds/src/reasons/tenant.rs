@@ -35,6 +35,10 @@ pub(super) const REASONS: &[&[Reason]] = &[
         StorageReady False StoreMisconfigured "As for Ready." "";
         StorageReady False ClockSkewed "As for Ready." "";
         StorageReady False CredentialsMissing "As for Ready." "";
+        WithinStorageQuota True WithinQuota "Less than nine tenths of spec.quota.storage are stored." "";
+        WithinStorageQuota False NearlyFull "Nine tenths of spec.quota.storage are stored. Nothing is deleted early for that." "Raise spec.quota.storage with the bucket's room, shorten keepFor, or set maxBytesPerCamera.";
+        WithinStorageQuota False Full "All of spec.quota.storage is stored. Nothing is deleted early for that, and recording goes on." "As for NearlyFull.";
+        WithinStorageQuota Unknown NotCounted "No retention job has counted what is stored yet." "Wait for the first run: see the RetentionPolicies' nextRunTime.";
         LogReady True Open "What the operator does is written to the tenant's log." "";
         LogReady Unknown VaultNotReady "The log is opened when Vault holds the tenant's keys." "See VaultReady.";
         LogReady Unknown LogNotOpen "The log could not be looked at yet." "Wait a moment; read the message if it lasts.";

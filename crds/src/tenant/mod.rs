@@ -83,6 +83,13 @@ pub struct TenantSpec {
     pub deletion_policy: TenantDeletionPolicy,
 }
 
+impl Tenant {
+    /// Whether it was deleted, and nothing is to be kept to its date.
+    pub fn is_shredded(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some() && self.spec.deletion_policy == TenantDeletionPolicy::Shred
+    }
+}
+
 /// A CIDR.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -197,13 +204,14 @@ pub struct TenantStatus {
     /// Cameras recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<u32>,
-    /// Bytes stored, by the retention jobs' last runs.
+    /// Bytes of footage stored, as the retention jobs counted them last, which they do once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Recorder shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<u32>,
-    /// Ready, NamespaceReady, VaultReady, StorageReady, AdmissionEnforced, EgressBroad.
+    /// Ready, NamespaceReady, VaultReady, StorageReady, LogReady, AdmissionEnforced, EgressBroad; WithinStorageQuota where
+    /// there is a quota.
     #[serde(default)]
     #[schemars(schema_with = "crate::common::conditions")]
     pub conditions: Vec<Condition>,

@@ -67,7 +67,8 @@ fn yes() -> bool {
 pub struct StoreCredentials {
     /// PutObject under `footage/` and `streams/` only.
     pub ingest: LocalRef,
-    /// List, get, delete under `footage/`, `streams/` and `holds/`; put under `holds/` and `reports/`.
+    /// List, get, delete under `footage/`, `streams/` and `holds/`; put under `holds/` and `reports/`. Where the bucket keeps
+    /// versions also GetBucketVersioning, ListBucketVersions and DeleteObjectVersion: without them old versions stay.
     pub retention: LocalRef,
     /// List, get under `footage/`, `streams/` and `holds/`; all under `packages/`.
     pub disclosure: LocalRef,

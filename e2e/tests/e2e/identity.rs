@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use camerafleet_crds::{Camera, ID_ANNOTATION, LegalHold};
+use camerafleet_crds::{Camera, ID_ANNOTATION};
 use camerafleet_e2e::{
     demo::{TENANT, Vaulted, wait},
     suite::installed,
@@ -72,29 +72,5 @@ async fn an_identity_outlives_its_object_and_is_nobody_elses() -> Result<()> {
         Api::<Camera>::namespaced(as_member, TENANT).patch("stairs", &PatchParams::default(), &other).await;
     ensure!(refused.is_err(), "anybody may take an id away");
     cameras.delete("stairs", &DeleteParams::default()).await?;
-    Ok(())
-}
-
-/// A kind that nothing acts on yet says so.
-#[tokio::test]
-async fn a_kind_whose_controller_is_to_come_says_so() -> Result<()> {
-    let fleet = installed().await?;
-    let client = &fleet.ground.client;
-    let holds = Api::<LegalHold>::namespaced(client.clone(), TENANT);
-    let spec = json!({
-        "allCameras": true, "duration": "24h",
-        "window": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
-        "reference": {"kind": "Matter", "name": "m-1"},
-    });
-    holds.create(&PostParams::default(), &LegalHold::new("m-1", serde_json::from_value(spec)?)).await?;
-    let said = wait::until("the hold says that nothing acts on it", SOON, async || {
-        let conditions = holds.get("m-1").await?.status.unwrap_or_default().conditions;
-        Ok(conditions.into_iter().find(|c| c.type_ == "Ready"))
-    })
-    .await?;
-    ensure!((said.status.as_str(), said.reason.as_str()) == ("Unknown", "NotYetReconciled"), "{said:?}");
-    let hold = holds.get("m-1").await?;
-    ensure!(hold.annotations().get(ID_ANNOTATION) == hold.uid().as_ref(), "it has no identity");
-    holds.delete("m-1", &DeleteParams::default()).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ mod admission;
 mod custody;
 mod deletion;
 mod existing;
+mod hold;
 mod identity;
 mod mistakes;
 mod rbac;

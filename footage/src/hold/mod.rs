@@ -5,10 +5,16 @@
 //! later opened with W from the camera's key and E from the hold ([`epoch_share`]).
 
 mod copy;
+mod report;
 mod sidecar;
+mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use copy::{Hold, check_sidecars, epoch_share, make_sidecars};
+pub use report::{HeldEpoch, HeldNames, HoldReport, hold_report_key};
 pub use sidecar::{MAX_SIDECAR_BYTES, Sidecar};
+pub use terms::{HoldTerms, Holds, InForce};
 
 use crate::{seal::SealError, vault::VaultError};
 

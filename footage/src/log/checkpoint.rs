@@ -8,7 +8,7 @@ use tlog_tiles::{Checkpoint, EMPTY_HASH, Hash};
 use super::LogError;
 use crate::{
     ids::TenantId,
-    vault::{Vault, VaultError},
+    vault::{TransitKeys, VaultError},
 };
 
 /// The Transit key that signs a tenant's checkpoints, in the tenant's mount.
@@ -128,14 +128,14 @@ pub trait CheckpointSigner: Sync {
 }
 
 /// The Transit key [`LOG_KEY`] of a tenant's mount.
-pub struct VaultSigner<'a> {
+pub struct VaultSigner<'a, K> {
     /// With the right to sign with the key.
-    pub vault: &'a Vault,
+    pub vault: &'a K,
     /// The tenant's mount.
     pub mount: &'a str,
 }
 
-impl CheckpointSigner for VaultSigner<'_> {
+impl<K: TransitKeys> CheckpointSigner for VaultSigner<'_, K> {
     async fn sign(&self, message: &[u8]) -> Result<[u8; 64], VaultError> {
         self.vault.sign(self.mount, LOG_KEY, message).await
     }

@@ -35,6 +35,11 @@ impl Leaf {
         out
     }
 
+    /// Whether the entry was appended under this id.
+    pub fn has_id(&self, id: &str) -> bool {
+        self.tag == tag(id)
+    }
+
     /// `None`: another release's.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; LEAF_BYTES] = bytes.try_into().ok()?;

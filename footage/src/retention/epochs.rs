@@ -82,6 +82,8 @@ pub struct EpochUse {
     pub recorders: Vec<Recorder>,
     /// After this a recorder gives up what it could not store.
     pub max_age: Span,
+    /// Epochs of the policy of which a hold's copies are still to be made.
+    pub uncopied: BTreeSet<Epoch>,
 }
 
 /// Why an epoch is not closed.
@@ -93,6 +95,8 @@ pub enum InUse {
     Listed,
     /// A recorder has, or may have, a segment of it that is open or waits for the store.
     Pending,
+    /// A hold's copies of its shares are still to be made.
+    Uncopied,
 }
 
 /// What is to be done with an epoch's key.
@@ -152,6 +156,7 @@ pub fn shred(
     }
     match still_open(policy, epoch, used, terms, now) {
         Some(why) => Shred::InUse(why),
+        None if used.uncopied.contains(epoch) => Shred::InUse(InUse::Uncopied),
         None => Shred::Destroy,
     }
 }

@@ -3,21 +3,25 @@
 //!
 //! The rules are pure and get the clock passed in. [`listing`] is how both look into the store.
 
+mod census;
+mod clock;
 mod due;
 mod epochs;
+mod judge;
 pub mod listing;
 mod run;
 #[cfg(test)]
 mod tests;
 
-pub use due::{Terms, counts_from, due_at, is_due, may_hold_due};
+pub use census::{CENSUS_AGE_HOURS, Census, Counted, census_key};
+pub use clock::{CLOCK_TOLERANCE_SECONDS, clocks_agree};
+pub use due::{Terms, counts_from, due_at, is_due, may_be_due, may_hold_due};
 pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};
+pub use judge::{Excess, Judged, judge};
 pub use run::{JobConfig, LogAccess, Outcome, RunSummary, VaultAccess};
 
 use crate::{ids::PolicyId, ids::TenantId, layout::tenant_prefix};
 
-/// By how much the job's clock may differ from the API server's and the store's.
-pub const CLOCK_TOLERANCE_SECONDS: u64 = 300;
 /// The ConfigMap's key with the job's [`JobConfig`].
 pub const CONFIG_KEY: &str = "retention.json";
 

@@ -25,6 +25,9 @@ pub struct JobConfig {
     /// Where the intents are logged; without it no key is destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogAccess>,
+    /// The operator has a log, whether or not it could say where: without it nothing is deleted, as it knows of holds.
+    #[serde(default)]
+    pub log_required: bool,
 }
 
 /// How a job reads the tenant's log. The key that it verifies under is Vault's.
@@ -88,10 +91,22 @@ pub struct RunSummary {
     pub deleted_bytes: u64,
     /// Keys destroyed.
     pub destroyed_keys: u64,
+    /// Everything that may be due was looked at: without this, what follows is not known.
+    #[serde(default)]
+    pub looked: bool,
     /// Objects past their date that could not be deleted.
     pub overdue_objects: u64,
     /// Their bytes.
     pub overdue_bytes: u64,
+    /// Bytes past their date that a hold keeps.
+    #[serde(default)]
+    pub held_bytes: u64,
+    /// Epochs whose keys stay because a hold's copies of their shares are not complete.
+    #[serde(default)]
+    pub uncopied_epochs: u64,
+    /// The bucket does not say whether it keeps old versions of objects: some of what was deleted may be left there.
+    #[serde(default)]
+    pub versions_unknown: bool,
     /// Objects among the policy's that no recorder wrote: never touched.
     pub foreign_objects: u64,
     /// The start of the oldest segment that is still stored.
@@ -111,8 +126,12 @@ impl RunSummary {
             deleted_objects: 0,
             deleted_bytes: 0,
             destroyed_keys: 0,
+            looked: false,
             overdue_objects: 0,
             overdue_bytes: 0,
+            held_bytes: 0,
+            uncopied_epochs: 0,
+            versions_unknown: false,
             foreign_objects: 0,
             oldest_footage_time: None,
         }

@@ -42,7 +42,12 @@ fn segment(start: i64, seconds: u64) -> SegmentName {
 }
 
 fn nobody() -> EpochUse {
-    EpochUse { listed: BTreeSet::new(), recorders: Vec::new(), max_age: Span::minutes(1) }
+    EpochUse {
+        listed: BTreeSet::new(),
+        recorders: Vec::new(),
+        max_age: Span::minutes(1),
+        uncopied: BTreeSet::new(),
+    }
 }
 
 fn pending(names: &[(&str, i64)]) -> Recorder {
@@ -237,6 +242,7 @@ proptest! {
         newest in prop::option::of(-5_000..5_000i64),
         kept in 1..3_600u64,
         retired in any::<bool>(),
+        uncopied in any::<bool>(),
         now in -5_000..9_000i64,
     ) {
         let (policy, epoch) = (policy("p-1"), minute(minutes * 60));
@@ -244,6 +250,7 @@ proptest! {
             listed: listed.iter().map(|n| epoch_key_name(&policy, &minute(n * 60))).collect(),
             recorders,
             max_age: Span::seconds(max_age),
+            uncopied: uncopied.then_some(epoch).into_iter().collect(),
         };
         let keep_for = Span::seconds(kept);
         let decided = shred(&policy, &epoch, &used, newest.map(at), Terms { keep_for, retired }, at(now));
@@ -253,6 +260,7 @@ proptest! {
         // Neither the present epoch's nor a future one's, but where nothing opens with it and nothing will.
         let unused = retired && newest.is_none();
         prop_assert!(unused || epoch.end() <= at(now));
+        prop_assert!(!uncopied, "what is held would lose its only way to be read");
         // Not while a recorder is told to use it.
         prop_assert!(!used.listed.contains(&epoch_key_name(&policy, &epoch)));
         // Not before the newest segment and the epoch's own end are past their date.
@@ -267,6 +275,128 @@ proptest! {
                     prop_assert!(!exactly.contains(&(policy.clone(), epoch)));
                     prop_assert!(!oldest.iter().any(own));
                 }
+            }
+        }
+    }
+}
+
+/// What happens to a tenant's footage while runs go by: a store, holds that come and go, a policy that changes, clocks
+/// that are wrong. Times are seconds after [`BASE`].
+#[derive(Clone, Debug)]
+struct World {
+    segments: Vec<(i64, u64, i64, u8)>,
+    holds: Vec<(i64, i64, i64, u64, Option<u8>)>,
+    keep_for: [u64; 2],
+    most: Option<u64>,
+    /// When a run lists, how much later it deletes, by how much its clock, the API server's and the store's are off.
+    runs: Vec<(i64, i64, [i64; 3])>,
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let segment = (0i64..4_000, 1u64..120, 0i64..600, 0u8..2);
+    let hold = (0i64..4_000, 0i64..4_000, 0i64..6_000, 60u64..3_000, proptest::option::of(0u8..2));
+    let skew = prop_oneof![Just(0i64), -299i64..300, -2_000i64..2_000];
+    let run = (0i64..12_000, 0i64..400, [skew.clone(), skew.clone(), skew]);
+    (
+        proptest::collection::vec(segment, 0..40),
+        proptest::collection::vec(hold, 0..4),
+        [60u64..3_000, 60u64..3_000],
+        proptest::option::of(1u64..2_000),
+        proptest::collection::vec(run, 1..6),
+    )
+        .prop_map(|(segments, holds, keep_for, most, runs)| World {
+            segments,
+            holds,
+            keep_for,
+            most,
+            runs,
+        })
+}
+
+fn legal_hold(
+    (from, length, created, duration, camera): (i64, i64, i64, u64, Option<u8>),
+) -> camerafleet_crds::LegalHold {
+    let cameras: Vec<_> =
+        camera.iter().map(|n| serde_json::json!({"name": "x", "id": format!("c-{n}")})).collect();
+    serde_json::from_value(serde_json::json!({
+        "apiVersion": "camerafleet.io/v1alpha1", "kind": "LegalHold",
+        "metadata": {"name": "h", "creationTimestamp": at(created)},
+        "spec": {
+            "cameras": cameras, "allCameras": camera.is_none(), "duration": format!("{duration}s"),
+            "window": {"from": at(from), "to": at(from + length)},
+            "reference": {"kind": "Matter", "name": "7"},
+        },
+    }))
+    .unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Nothing that is held or not due is ever deleted, whatever the holds, the policies and the clocks.
+    #[test]
+    fn nothing_held_or_not_due_is_ever_deleted(world in world()) {
+        use crate::hold::Holds;
+        const TOLERANCE: i64 = 300;
+        let mut segments: Vec<_> = world.segments.iter().map(|&(start, seconds, late, camera)| {
+            let name = SegmentName { camera: CameraId::parse(format!("c-{camera}")).unwrap(), ..segment(start, seconds) };
+            (name, start + i64::try_from(seconds).unwrap() + late - 60, camera)
+        }).collect();
+        segments.sort_by_key(|(name, ..)| name.start_ms);
+        let objects: Vec<_> = world.holds.iter().map(|hold| legal_hold(*hold)).collect();
+        let there = |moment: i64| objects.iter().zip(&world.holds).filter(move |(_, hold)| hold.2 <= moment).map(|(o, _)| o);
+        for (n, &(listed, pause, [ours, servers, stores])) in world.runs.iter().enumerate() {
+            let deleted_at = listed + pause;
+            let (first, second) = (listed + ours, deleted_at + ours);
+            let agree = |moment: i64| clocks_agree(at(moment + ours), at(moment + servers)) && clocks_agree(at(moment + ours), at(moment + stores));
+            if !agree(listed) {
+                continue;
+            }
+            let stored: Vec<_> = segments.iter().filter(|(_, arrived, _)| *arrived <= listed).cloned().collect();
+            let keep_for = Span::seconds(world.keep_for[n % 2]);
+            let begun = Holds::of(there(listed), at(first));
+            let mut excess = Excess::default();
+            if let Some(most) = world.most {
+                let mut bytes = BTreeMap::new();
+                for (name, ..) in stored.iter().filter(|(name, ..)| !begun.cover(name)) {
+                    *bytes.entry(name.camera.clone()).or_default() += 100;
+                }
+                excess = Excess::of(bytes, most);
+            }
+            let went: Vec<_> = stored.iter().filter_map(|(name, arrived, camera)| {
+                let judged = judge(name, (at(*arrived), 100), keep_for, &begun, &mut excess, at(first));
+                matches!(judged, Judged::Due | Judged::OverLimit).then_some((judged, name, *arrived, *camera))
+            }).collect();
+            // Right before it is deleted: the policy and the holds are read again.
+            let kept_now = Span::seconds(world.keep_for[(n + 1) % 2]);
+            let mut fresh = Holds::of(there(deleted_at), at(second));
+            fresh.join(&begun);
+            for (judged, name, arrived, camera) in went {
+                let still = match judged {
+                    Judged::OverLimit => !fresh.cover(name),
+                    _ => judge(name, (at(arrived), 100), kept_now, &fresh, &mut Excess::default(), at(second)) == Judged::Due,
+                };
+                if !still {
+                    continue;
+                }
+                // By plain arithmetic, without the rules above.
+                let (start, end) = (name.start_ms / 1_000 - BASE, name.end_ms() / 1_000 - BASE);
+                let due = end.max(arrived) + i64::try_from(world.keep_for[(n + 1) % 2]).unwrap();
+                if judged == Judged::Due {
+                    prop_assert!(due <= second, "it goes {} s early by the job's clock", due - second);
+                    let worst = [servers, stores].map(|clock| due - (deleted_at + clock));
+                    prop_assert!(worst.iter().all(|early| *early <= TOLERANCE), "{worst:?} early by the others'");
+                } else {
+                    let most = world.most.unwrap();
+                    let newer = stored.iter().filter(|(other, ..)| other.camera == name.camera && other.start_ms >= name.start_ms && !begun.cover(other)).count();
+                    prop_assert!(u64::try_from(newer).unwrap() * 100 > most, "its camera was within its limit");
+                }
+                for &(from, length, created, duration, held) in &world.holds {
+                    let in_force = created <= deleted_at && second < created + i64::try_from(duration).unwrap();
+                    let covers = held.is_none_or(|held| held == camera) && start <= from + length && end >= from;
+                    prop_assert!(!(in_force && covers), "it was held");
+                }
+                segments.retain(|(other, _, c)| (other, *c) != (name, camera));
             }
         }
     }

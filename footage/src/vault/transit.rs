@@ -4,7 +4,9 @@ use std::future::Future;
 
 use super::{PublicKeyPem, Secret, Vault, VaultError};
 
-/// A tenant's Transit keys. Wrapping is not here: it takes a public key only, and is done locally.
+/// A tenant's Transit keys. Wrapping is not here: it takes a public key only, and is done locally. Nor is Transit's rewrap,
+/// which moves a ciphertext to a newer version of its own key: what a hold copies goes to another key, by unwrapping here and
+/// wrapping locally.
 ///
 /// Every call is bounded in time by whoever implements it. [`VaultError`] tells a destroyed key
 /// ([`VaultError::NoSuchKey`]) from a refusal ([`VaultError::Denied`]) and from a Vault that cannot be reached.

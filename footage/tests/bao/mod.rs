@@ -109,6 +109,11 @@ impl Bao {
         self.with_token(&self.root)
     }
 
+    /// The token of an administrator who may do everything.
+    pub fn root_token(&self) -> &str {
+        &self.root
+    }
+
     /// A client with a token.
     pub fn with_token(&self, token: &str) -> Vault {
         Vault::with_token(&self.config, token.to_owned()).unwrap()

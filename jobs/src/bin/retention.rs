@@ -5,15 +5,16 @@
 //! files cannot be used; 3 it refused to delete anything, because a clock is wrong or the policy is another
 //! one; 143 it was told to stop.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use camerafleet_footage::retention::RunSummary;
 use clap::Parser;
 use jiff::Timestamp;
 use jobs::retention::{
     Job, JobError, Keys, KubePolicy, StoreClock, exit_code, read_config, read_log_store, read_store,
-    report_termination, run,
+    read_versions, report_termination, run,
 };
+use object_store::ObjectStore;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// 128 + SIGTERM.
@@ -90,16 +91,22 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn prepare(args: &Args) -> Result<Job<KubePolicy>, JobError> {
     let config = read_config(&args.config)?;
     let store = read_store(&config.store, &args.store_dir)?;
-    let log_store = config.log.as_ref().map(|log| read_log_store(&log.store, &args.store_dir)).transpose()?;
+    let log_store = match &config.log {
+        Some(log) => Some(read_log_store(&log.store, &args.store_dir)? as Arc<dyn ObjectStore>),
+        None => None,
+    };
+    let versions = Some(read_versions(&config.store, &args.store_dir)?);
     let store_clock = StoreClock::new(&config.store)?;
     let client = kube::Client::try_default()
         .await
         .map_err(|e| JobError::Setup { what: "The pod's API access".to_owned(), why: e.to_string() })?;
     Ok(Job {
         config,
+        pages: Arc::clone(&store) as _,
         store,
         log_store,
         store_clock,
+        versions,
         policy: KubePolicy::new(client, args.namespace.clone(), args.policy.clone()),
         keys: Keys::Login { token_file: args.vault_token_file.clone() },
         now: Timestamp::now,

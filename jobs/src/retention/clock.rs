@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use camerafleet_footage::{retention::CLOCK_TOLERANCE_SECONDS, shard::StoreConfig};
-use jiff::{SignedDuration, Timestamp};
+use camerafleet_footage::{retention::clocks_agree, shard::StoreConfig};
+use jiff::Timestamp;
 
 use super::{CALL_TIMEOUT, Job, JobError, PolicySource};
 
@@ -19,21 +19,7 @@ impl StoreClock {
     /// # Errors
     /// [`JobError::Setup`] for a CA bundle that is none.
     pub fn new(store: &StoreConfig) -> Result<Self, JobError> {
-        let bad = |why: String| JobError::Setup { what: "The store's CA bundle".to_owned(), why };
-        let mut builder = reqwest::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy();
-        if let Some(bundle) = &store.ca_bundle {
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|e| bad(e.to_string()))?;
-            builder = builder.tls_certs_merge(certificates);
-        } else if store.endpoint.starts_with("http://") {
-            // Else a missing system store fails a client that needs none.
-            builder = builder.tls_certs_only([]);
-        }
-        let http = builder.build().map_err(|e| bad(e.to_string()))?;
-        Ok(Self { http, endpoint: store.endpoint.clone() })
+        Ok(Self { http: http(store)?, endpoint: store.endpoint.clone() })
     }
 
     /// The `Date` of any answer; the request is not signed, and that it is refused does not matter.
@@ -44,6 +30,24 @@ impl StoreClock {
     }
 }
 
+/// A client for requests to the store that its library does not know.
+pub(super) fn http(store: &StoreConfig) -> Result<reqwest::Client, JobError> {
+    let bad = |why: String| JobError::Setup { what: "The store's CA bundle".to_owned(), why };
+    let mut builder = reqwest::Client::builder()
+        .timeout(CALL_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    if let Some(bundle) = &store.ca_bundle {
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(bundle.as_bytes()).map_err(|e| bad(e.to_string()))?;
+        builder = builder.tls_certs_merge(certificates);
+    } else if store.endpoint.starts_with("http://") {
+        // Else a missing system store fails a client that needs none.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|e| bad(e.to_string()))
+}
+
 /// An HTTP date (RFC 9110), which is one of RFC 2822's.
 pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
@@ -51,8 +55,7 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
 
 /// Compares two clocks.
 pub(super) fn check(whose: &'static str, ours: Timestamp, theirs: Timestamp) -> Result<(), JobError> {
-    let limit = SignedDuration::from_secs(i64::try_from(CLOCK_TOLERANCE_SECONDS).unwrap_or(i64::MAX));
-    if ours.duration_since(theirs).abs() > limit { Err(JobError::Clock { whose }) } else { Ok(()) }
+    if clocks_agree(ours, theirs) { Ok(()) } else { Err(JobError::Clock { whose }) }
 }
 
 /// Compares the job's clock with the store's.

@@ -19,6 +19,35 @@ pub enum JobError {
         /// What the API server said.
         why: String,
     },
+    /// The holds could not be read.
+    #[error(
+        "The LegalHolds could not be read, so nothing more was deleted ({why}): look whether the ServiceAccount retention may list them and whether the API server can be reached."
+    )]
+    Holds {
+        /// What the API server said.
+        why: String,
+    },
+    /// What the log says of holds could not be read.
+    #[error(
+        "What the log says of holds could not be read, so nothing was deleted: see the Tenant's LogReady and VaultReady ({0})"
+    )]
+    HoldsUnknown(Box<JobError>),
+    /// The log has an open hold that the cluster has not.
+    #[error(
+        "The log has the hold {id} open and there is no such LegalHold, so nothing was deleted: the cluster was restored to a state of before it. Create it again from its backup with the annotation camerafleet.io/id: {id}; deletion goes on by itself when the hold would have ended."
+    )]
+    HoldLost {
+        /// The hold's lasting identity.
+        id: String,
+    },
+    /// A hold's copies could not be made.
+    #[error("What the hold {hold} needs could not be copied, so its segments' keys stay: {why}.")]
+    Copy {
+        /// The hold's lasting identity.
+        hold: String,
+        /// Why not.
+        why: String,
+    },
     /// The clocks disagree.
     #[error(
         "The job's clock and {whose} disagree by over five minutes, so nothing was deleted: set the clocks of the cluster's nodes and of the store by NTP."
@@ -87,6 +116,9 @@ impl JobError {
         match self {
             Self::NotOurPolicy => "NotOurPolicy",
             Self::Policy { .. } => "PolicyUnreadable",
+            Self::Holds { .. } | Self::HoldsUnknown(_) => "HoldsUnreadable",
+            Self::HoldLost { .. } => "HoldLost",
+            Self::Copy { .. } => "HoldNotCopied",
             Self::Clock { .. } | Self::NoClock { .. } => "ClocksDisagree",
             Self::Store { .. } => "StoreFailed",
             Self::NotDeleted { .. } => "ObjectsRemain",
@@ -96,13 +128,23 @@ impl JobError {
         }
     }
 
+    /// Whether it is not known what is held.
+    pub(super) fn is_about_holds(&self) -> bool {
+        matches!(self, Self::Holds { .. } | Self::HoldsUnknown(_) | Self::HoldLost { .. })
+    }
+
     /// How a run ends that met it.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::NotOurPolicy | Self::Clock { .. } | Self::NoClock { .. } | Self::Setup { .. } => {
-                Outcome::Refused
-            }
+            Self::NotOurPolicy
+            | Self::Clock { .. }
+            | Self::NoClock { .. }
+            | Self::HoldLost { .. }
+            | Self::Setup { .. } => Outcome::Refused,
             Self::Policy { .. }
+            | Self::Holds { .. }
+            | Self::HoldsUnknown(_)
+            | Self::Copy { .. }
             | Self::Store { .. }
             | Self::NotDeleted { .. }
             | Self::Vault(_)

@@ -4,35 +4,45 @@
 //! decides by the same rules as the operator (`footage::retention`), on what it reads itself. Each of its
 //! calls is under a timeout, and listings are read page by page.
 //!
-//! It deletes nothing, and says why, if its RetentionPolicy is not the one it was made for, or its clock
-//! disagrees with the API server's or the store's.
+//! It deletes nothing, and says why, if its RetentionPolicy is not the one it was made for, if its clock disagrees with
+//! the API server's or the store's, or if it cannot tell what is held: where the holds or the log of them cannot be read,
+//! or the log knows of one that the cluster has lost.
 
+mod census;
 mod clock;
+mod copy;
+mod ended;
 mod error;
+mod holds;
 mod keys;
 mod log;
 mod policy;
 mod report;
+mod session;
 mod setup;
 mod sweep;
+mod versions;
 
 use std::{sync::Arc, time::Duration};
 
 use camerafleet_footage::{
-    retention::{JobConfig, Outcome, RunSummary, VaultAccess, listing::Place, may_hold_due},
+    retention::{Excess, JobConfig, Outcome, RunSummary, VaultAccess, listing::Place, may_hold_due},
     vault::Vault,
 };
 use jiff::Timestamp;
-use object_store::ObjectStore;
+use object_store::{ObjectStore, list::PaginatedListStore};
 use tokio::time::Instant;
 
 pub use clock::StoreClock;
 pub use error::JobError;
-pub use policy::{Answer, KubePolicy, PolicySource};
+pub use policy::{Answer, Declared, KubePolicy, PolicySource};
 pub use report::{CameraReport, Report};
-pub use setup::{read_config, read_log_store, read_store, report_termination};
+pub use setup::{read_config, read_log_store, read_store, read_versions, report_termination};
+pub use versions::Versions;
 
 use policy::Checked;
+use session::Session;
+use versions::Kept;
 
 /// One call takes at most this long.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,8 +53,12 @@ pub struct Job<P> {
     pub config: JobConfig,
     /// The tenant's bucket, with the retention role's credential.
     pub store: Arc<dyn ObjectStore>,
+    /// The same, where no more than the first name of a folder is wanted.
+    pub pages: Arc<dyn PaginatedListStore>,
     /// The bucket of the tenant's log, with a credential that only reads; none if the operator gave none.
     pub log_store: Option<Arc<dyn ObjectStore>>,
+    /// Requests about versions; none where the bucket is known to keep none.
+    pub versions: Option<Versions>,
     /// The store's clock.
     pub store_clock: StoreClock,
     /// The RetentionPolicy.
@@ -83,6 +97,7 @@ pub async fn run<P: PolicySource>(job: &Job<P>) -> Report {
     if let Err(error) = result {
         report.failed(&error);
     }
+    report.settle();
     report.summary.finished_at = (job.now)();
     if report.is_worth_keeping()
         && let Err(error) = report::put(job, &report).await
@@ -99,31 +114,78 @@ async fn work<P: PolicySource>(
 ) -> Result<(), JobError> {
     let place = place(&job.config);
     let started = Instant::now();
-    let (epochs, foreign) = place
-        .epochs(&*job.store)
-        .await
-        .map_err(|source| JobError::Store { doing: "list the policy's epochs".to_owned(), source })?;
+    let mut session = Session::default();
+    let begun = holds::read(job).await?;
+    let versions = match &job.versions {
+        Some(versions) => match versions.kept().await? {
+            Kept::Yes => Some(versions),
+            Kept::No => None,
+            Kept::Unknown => {
+                report.versions_unknown();
+                None
+            }
+        },
+        None => None,
+    };
+    let (epochs, foreign) = match versions {
+        Some(versions) => versions.epochs(&place).await?,
+        None => place
+            .epochs(&*job.store)
+            .await
+            .map_err(|source| JobError::Store { doing: "list the policy's epochs".to_owned(), source })?,
+    };
     report.summary.foreign_objects += foreign;
+    copy::copy(job, &place, &epochs, &begun, &mut session, started, report).await;
+    let mut excess = match policy.most {
+        Some(most) => sweep::excess(job, &place, epochs.iter(), most, &begun).await?,
+        None => Excess::default(),
+    };
+    let (mut is_safe, mut looked) = (false, true);
     for epoch in &epochs {
-        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) {
+        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && excess.is_empty() {
             // The others are younger still. Only the oldest of them says what is stored.
             if report.summary.oldest_footage_time.is_none() {
-                sweep::look(job, &place, epoch, report).await?;
+                let oldest = place.oldest(&*job.store, &*job.pages, epoch).await;
+                report.summary.oldest_footage_time = oldest.map_err(|source| JobError::Store {
+                    doing: "look for the oldest footage".to_owned(),
+                    source,
+                })?;
             }
             break;
         }
         if started.elapsed() > job.time_limit {
             report.left_over();
+            looked = false;
             break;
+        }
+        if !is_safe {
+            holds::none_is_lost(job, &begun, &mut session).await?;
+            is_safe = true;
         }
         // The policy may have been changed since: what counts is what it says now.
         policy = Checked::read(job).await?;
-        if let Err(error) = sweep::sweep(job, &place, epoch, &policy, report).await {
-            // The other epochs' footage is due all the same.
+        if let Err(error) =
+            sweep::sweep(job, &place, epoch, (&policy, &begun), versions, &mut excess, report).await
+        {
+            // Nor is anything else deleted while it is not known what is held. The other epochs' footage is due all the same.
+            if error.is_about_holds() {
+                return Err(error);
+            }
+            // What it says of objects that stay is what it found of them.
+            looked &= matches!(error, JobError::NotDeleted { .. });
             report.failed(&error);
         }
     }
-    keys::destroy(job, &place, report).await
+    report.summary.looked = looked;
+    if !policy.intents.is_empty() {
+        if !is_safe {
+            holds::none_is_lost(job, &begun, &mut session).await?;
+        }
+        keys::destroy(job, &place, &begun, &mut session, report).await?;
+    }
+    ended::clear(job, &mut session).await?;
+    let gone = policy.terms.retired && looked && report.summary.oldest_footage_time.is_none();
+    census::take(job, &place, &epochs, started, gone).await
 }
 
 fn place(config: &JobConfig) -> Place {

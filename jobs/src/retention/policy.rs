@@ -2,14 +2,14 @@
 
 use std::future::Future;
 
-use camerafleet_crds::{Camera, DestroyIntent, ID_ANNOTATION, RetentionPolicy};
+use camerafleet_crds::{Amount, Camera, DestroyIntent, ID_ANNOTATION, LegalHold, RetentionPolicy};
 use camerafleet_footage::{ids::CameraId, retention::Terms};
 use jiff::Timestamp;
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams, client::Body, core::params::GetParams};
 
 use super::{CALL_TIMEOUT, Job, JobError, clock};
 
-/// Cameras in one answer of the API server.
+/// Objects in one answer of the API server.
 const PAGE: u32 = 500;
 
 /// What the API server answers.
@@ -20,13 +20,27 @@ pub struct Answer {
     pub date: Option<Timestamp>,
 }
 
+/// Whether a Camera is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// It may be recorded again.
+    Yes,
+    /// It is deleted with `deletionPolicy: Shred`, and waits for its key to go.
+    ToShred,
+    /// None with its identity is.
+    No,
+}
+
 /// Where the policy is read.
 pub trait PolicySource: Sync {
     /// Reads it now.
     fn read(&self) -> impl Future<Output = Result<Answer, JobError>> + Send;
 
+    /// All LegalHolds that are there now.
+    fn holds(&self) -> impl Future<Output = Result<Vec<LegalHold>, JobError>> + Send;
+
     /// Whether a Camera with this identity is declared now.
-    fn declares(&self, camera: &CameraId) -> impl Future<Output = Result<bool, JobError>> + Send;
+    fn declares(&self, camera: &CameraId) -> impl Future<Output = Result<Declared, JobError>> + Send;
 }
 
 /// The API server.
@@ -61,25 +75,48 @@ impl KubePolicy {
         }
     }
 
-    async fn find(&self, camera: &CameraId) -> Result<bool, String> {
+    async fn find(&self, camera: &CameraId) -> Result<Declared, String> {
         let api = Api::<Camera>::namespaced(self.client.clone(), &self.namespace);
         let mut page = ListParams::default().limit(PAGE);
         loop {
-            let list = api.list_metadata(&page).await.map_err(|e| e.to_string())?;
-            let mut ids = list.items.iter().filter_map(|found| found.annotations().get(ID_ANNOTATION));
-            if ids.any(|id| id == camera.as_str()) {
-                return Ok(true);
+            let list = api.list(&page).await.map_err(|e| e.to_string())?;
+            let is_it = |found: &&Camera| {
+                found.annotations().get(ID_ANNOTATION).map(String::as_str) == Some(camera.as_str())
+            };
+            if let Some(found) = list.items.iter().find(is_it) {
+                return Ok(if found.is_shredded() { Declared::ToShred } else { Declared::Yes });
             }
             match list.metadata.continue_.filter(|next| !next.is_empty()) {
                 Some(next) => page = page.continue_token(&next),
-                None => return Ok(false),
+                None => return Ok(Declared::No),
+            }
+        }
+    }
+
+    async fn list_holds(&self) -> Result<Vec<LegalHold>, String> {
+        let api = Api::<LegalHold>::namespaced(self.client.clone(), &self.namespace);
+        let mut page = ListParams::default().limit(PAGE);
+        let mut holds = Vec::new();
+        loop {
+            let list = api.list(&page).await.map_err(|e| e.to_string())?;
+            holds.extend(list.items);
+            match list.metadata.continue_.filter(|next| !next.is_empty()) {
+                Some(next) => page = page.continue_token(&next),
+                None => return Ok(holds),
             }
         }
     }
 }
 
 impl PolicySource for KubePolicy {
-    async fn declares(&self, camera: &CameraId) -> Result<bool, JobError> {
+    async fn holds(&self) -> Result<Vec<LegalHold>, JobError> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.list_holds()).await {
+            Ok(answer) => answer.map_err(|why| JobError::Holds { why }),
+            Err(_) => Err(JobError::Holds { why: "it did not answer in time".to_owned() }),
+        }
+    }
+
+    async fn declares(&self, camera: &CameraId) -> Result<Declared, JobError> {
         match tokio::time::timeout(CALL_TIMEOUT, self.find(camera)).await {
             Ok(answer) => answer.map_err(|why| JobError::Policy { why }),
             Err(_) => Err(JobError::Policy { why: "it did not answer in time".to_owned() }),
@@ -99,6 +136,8 @@ impl PolicySource for KubePolicy {
 pub(super) struct Checked {
     /// For how long footage is kept.
     pub terms: Terms,
+    /// At most so many bytes of each camera.
+    pub most: Option<u64>,
     /// The keys to destroy.
     pub intents: Vec<DestroyIntent>,
 }
@@ -125,10 +164,8 @@ impl Checked {
         };
         let policy = answer.policy.filter(ours).ok_or(JobError::NotOurPolicy)?;
         Ok(Self {
-            terms: Terms {
-                keep_for: policy.spec.keep_for,
-                retired: policy.metadata.deletion_timestamp.is_some(),
-            },
+            terms: Terms::of(&policy),
+            most: policy.spec.max_bytes_per_camera.as_ref().map(Amount::value),
             intents: policy.status.map(|status| status.destroy_intents).unwrap_or_default(),
         })
     }

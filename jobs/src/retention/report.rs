@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Job, JobError, PolicySource};
 
-/// The longest message: a termination message has 4096 bytes.
-const MAX_MESSAGE: usize = 1_000;
+/// The longest message, in characters: a termination message has 4096 bytes, and the rest of it takes under 1,000.
+const MAX_MESSAGE: usize = 700;
 
 /// A run's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,16 +106,29 @@ impl Report {
         }
     }
 
+    /// A run that has deleted something, before or after it met a failure, did not refuse.
+    pub(super) fn settle(&mut self) {
+        let summary = &mut self.summary;
+        if summary.outcome == Outcome::Refused && summary.deleted_objects + summary.destroyed_keys > 0 {
+            summary.outcome = Outcome::Incomplete;
+        }
+    }
+
+    pub(super) fn versions_unknown(&mut self) {
+        self.summary.versions_unknown = true;
+        if self.summary.outcome == Outcome::Done {
+            self.summary.message = "All that was due is deleted; but whether the bucket keeps old versions of it could not be told: allow the retention credential s3:GetBucketVersioning.".to_owned();
+        }
+    }
+
     /// The first failure is what a condition says; all are in the report.
     pub(super) fn failed(&mut self, error: &JobError) {
         let message = error.to_string();
         tracing::error!(reason = error.reason(), message, "the run met a failure");
         if self.summary.outcome == Outcome::Done || self.failures.is_empty() {
-            // A run that has deleted something did not refuse.
-            let nothing = self.summary.deleted_objects == 0 && self.summary.destroyed_keys == 0;
-            self.summary.outcome = if nothing { error.outcome() } else { Outcome::Incomplete };
+            self.summary.outcome = error.outcome();
             self.summary.reason = error.reason().to_owned();
-            self.summary.message = message.chars().take(MAX_MESSAGE / 4).collect();
+            self.summary.message = message.chars().take(MAX_MESSAGE).collect();
         }
         if self.failures.len() < 100 {
             self.failures.push(message);

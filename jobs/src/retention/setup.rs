@@ -8,11 +8,11 @@ use camerafleet_footage::{
     store::{self, StoreCredential},
     vault::{Vault, VaultConfig},
 };
-use object_store::ObjectStore;
+use object_store::aws::AmazonS3;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{CALL_TIMEOUT, JobError};
+use super::{CALL_TIMEOUT, JobError, Versions};
 
 fn text(path: &Path) -> Result<Zeroizing<String>, JobError> {
     let bad = |e: io::Error| JobError::Setup { what: path.display().to_string(), why: e.to_string() };
@@ -32,26 +32,35 @@ pub fn read_config(path: &Path) -> Result<JobConfig, JobError> {
 ///
 /// # Errors
 /// [`JobError::Setup`].
-pub fn read_store(config: &StoreConfig, folder: &Path) -> Result<Arc<dyn ObjectStore>, JobError> {
+pub fn read_store(config: &StoreConfig, folder: &Path) -> Result<Arc<AmazonS3>, JobError> {
     read(config, folder, "")
+}
+
+/// Requests about versions, with the same credential.
+///
+/// # Errors
+/// [`JobError::Setup`].
+pub fn read_versions(config: &StoreConfig, folder: &Path) -> Result<Versions, JobError> {
+    Versions::new(config, &credential(folder, "")?)
 }
 
 /// The log's bucket, with the credential in the same folder's `log.accessKeyId` and `log.secretAccessKey`.
 ///
 /// # Errors
 /// [`JobError::Setup`].
-pub fn read_log_store(config: &StoreConfig, folder: &Path) -> Result<Arc<dyn ObjectStore>, JobError> {
+pub fn read_log_store(config: &StoreConfig, folder: &Path) -> Result<Arc<AmazonS3>, JobError> {
     read(config, folder, "log.")
 }
 
-fn read(config: &StoreConfig, folder: &Path, whose: &str) -> Result<Arc<dyn ObjectStore>, JobError> {
+fn credential(folder: &Path, whose: &str) -> Result<StoreCredential, JobError> {
     let field = |name: &str| {
         text(&folder.join(format!("{whose}{name}"))).map(|t| Zeroizing::new(t.trim().to_owned()))
     };
-    let credential = StoreCredential {
-        access_key_id: field("accessKeyId")?,
-        secret_access_key: field("secretAccessKey")?,
-    };
+    Ok(StoreCredential { access_key_id: field("accessKeyId")?, secret_access_key: field("secretAccessKey")? })
+}
+
+fn read(config: &StoreConfig, folder: &Path, whose: &str) -> Result<Arc<AmazonS3>, JobError> {
+    let credential = credential(folder, whose)?;
     let store = store::s3(config, &credential, CALL_TIMEOUT)
         .map_err(|e| JobError::Setup { what: "The store's configuration".to_owned(), why: e.to_string() })?;
     Ok(Arc::new(store))

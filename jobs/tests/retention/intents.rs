@@ -2,7 +2,10 @@
 
 use camerafleet_footage::{
     ids::TenantId,
-    log::{LOG_KEY, LogKey, NewEntry, VaultSigner, Writer, entry::KeyCreated},
+    log::{
+        LOG_KEY, LogKey, NewEntry, VaultSigner, Writer,
+        entry::{self, DestroyWithdrawn, KeyCreated},
+    },
     retention::Outcome,
     vault::Vault,
 };
@@ -12,7 +15,9 @@ use jobs::retention::{Keys, Report, run};
 use crate::{
     bao::Bao,
     keys::{key, keys_left, retention_role},
-    support::{LOG_BUCKET, MOUNT, ORIGIN, PREFIX, Policy, S3, TENANT, ago, epoch, job, log_intents, segment},
+    support::{
+        LOG_BUCKET, MOUNT, ORIGIN, PREFIX, Policy, S3, TENANT, ago, epoch, job, log, log_intents, segment,
+    },
 };
 
 struct Stage {
@@ -43,13 +48,13 @@ impl Stage {
         run(&job(&self.s3, self.s3.store(), &self.policy, Some(session))).await
     }
 
-    /// Footage goes on its date all the same, keys stay, and the run says why.
-    async fn refuses(&self, case: &str) {
+    /// Keys stay, and the run says why. Footage goes on its date all the same, where the log says what is held.
+    async fn refuses(&self, case: &str, reason: &str) {
         let report = self.run().await;
         assert_eq!(keys_left(&self.root).await.len(), 2, "{case}: {report:?}");
         assert_eq!(report.summary.outcome, Outcome::Incomplete, "{case}");
-        assert_eq!(report.summary.reason, "LogUnproven", "{case}: {report:?}");
-        assert_eq!(self.s3.keys("elm/t-1/footage"), [""; 0], "{case}");
+        assert_eq!(report.summary.reason, reason, "{case}: {report:?}");
+        assert_eq!(self.s3.keys("elm/t-1/footage").is_empty(), reason == "LogUnproven", "{case}");
     }
 }
 
@@ -59,15 +64,15 @@ async fn a_status_alone_destroys_nothing() {
     let [one, two] = stage.names.each_ref().map(String::as_str);
     stage.policy.name(&[(one, Some(0))]);
     stage.root.create_signing_key(MOUNT, LOG_KEY).await.unwrap();
-    stage.refuses("there is no log").await;
+    stage.refuses("there is no log", "HoldsUnreadable").await;
 
     let indices = log_intents(&stage.s3, &stage.root, &[one]).await;
     stage.policy.name(&[(two, None)]);
-    stage.refuses("no index").await;
+    stage.refuses("no index", "LogUnproven").await;
     stage.policy.name(&[(two, Some(indices[0]))]);
-    stage.refuses("another key's intent").await;
+    stage.refuses("another key's intent", "LogUnproven").await;
     stage.policy.name(&[(two, Some(99))]);
-    stage.refuses("no such entry").await;
+    stage.refuses("no such entry", "LogUnproven").await;
 
     stage.policy.name(&[(two, Some(indices[0])), (one, Some(indices[0]))]);
     let report = stage.run().await;
@@ -88,7 +93,28 @@ async fn an_entry_that_is_no_intent_destroys_nothing() {
     let new = NewEntry { id: "key-created".to_owned(), at: Timestamp::now(), entry };
     writer.append(&signer, &[new]).await.unwrap();
     stage.policy.name(&[(name, Some(0))]);
-    stage.refuses("a KeyCreated").await;
+    stage.refuses("a KeyCreated", "LogUnproven").await;
+}
+
+#[tokio::test]
+async fn a_withdrawn_intent_destroys_nothing_and_another_one_does() {
+    let stage = stage().await;
+    let name = stage.names[0].as_str();
+    let index = log_intents(&stage.s3, &stage.root, &[name]).await[0];
+    let withdrawn = DestroyWithdrawn { key: name.to_owned(), intent: index };
+    log(&stage.s3, &stage.root, &[("withdrawn".to_owned(), withdrawn.into())]).await;
+    stage.policy.name(&[(name, Some(index))]);
+    stage.refuses("it was withdrawn", "LogUnproven").await;
+    let again = entry::DestroyIntent {
+        key: name.to_owned(),
+        cause: entry::DestroyCause::PastKeepFor,
+        policy: None,
+        epoch_end: None,
+    };
+    let index = log(&stage.s3, &stage.root, &[("again".to_owned(), again.into())]).await[0];
+    stage.policy.name(&[(name, Some(index))]);
+    let report = stage.run().await;
+    assert_eq!(keys_left(&stage.root).await, [stage.names[1].as_str()], "{report:?}");
 }
 
 #[tokio::test]
@@ -101,7 +127,7 @@ async fn a_log_that_vaults_key_did_not_sign_destroys_nothing() {
     stage.bao.must("POST", &format!("{MOUNT}/keys/{LOG_KEY}/config"), config).await;
     stage.root.delete_key(MOUNT, LOG_KEY).await.unwrap();
     stage.root.create_signing_key(MOUNT, LOG_KEY).await.unwrap();
-    stage.refuses("another key signed").await;
+    stage.refuses("another key signed", "HoldsUnreadable").await;
 }
 
 #[tokio::test]
@@ -112,7 +138,11 @@ async fn a_job_without_a_log_destroys_nothing() {
     let session = Keys::Session(retention_role(&stage.bao).await);
     let mut job = job(&stage.s3, stage.s3.store(), &stage.policy, Some(session));
     job.config.log = None;
-    let report = run(&job).await;
-    assert_eq!(keys_left(&stage.root).await.len(), 2);
-    assert_eq!(report.summary.reason, "LogUnproven", "{report:?}");
+    for (required, reason) in [(true, "HoldsUnreadable"), (false, "LogUnproven")] {
+        job.config.log_required = required;
+        let report = run(&job).await;
+        assert_eq!(keys_left(&stage.root).await.len(), 2);
+        assert_eq!(report.summary.reason, reason, "{report:?}");
+        assert_eq!(stage.s3.keys("elm/t-1/footage").is_empty(), !required);
+    }
 }

@@ -1,17 +1,17 @@
 //! Which keys are destroyed, and what that means.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::Read as _,
     sync::{Arc, atomic::AtomicUsize},
 };
 
 use camerafleet_footage::{
     custody::{self, CustodyError},
     ids::{CameraId, TenantId},
-    layout::{Epoch, Tracks, camera_key_name, epoch_key_name},
+    layout::{Epoch, epoch_key_name},
     log::LOG_KEY,
     retention::Outcome,
-    seal::{PublicKey, RecorderStream, SealedHeader, SegmentExpectation, SegmentPolicy, WindowCustody, open},
+    seal::{SealedHeader, SegmentExpectation, open},
     vault::{Vault, VaultError},
 };
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     bao::Bao,
-    support::{Fault, Faulty, MOUNT, PREFIX, Policy, S3, TENANT, ago, epoch, job, policy_id, segment},
+    support::{Fault, Faulty, MOUNT, PREFIX, Policy, S3, TENANT, ago, epoch, job, policy_id, seal, segment},
 };
 
 /// The retention role's own policy, for a token that stands for its ServiceAccount in this namespace.
@@ -151,7 +151,7 @@ async fn objects_that_cannot_be_deleted_keep_no_key_alive() {
     s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(300));
     let policy = Policy::new("1h");
     policy.intend(&s3, &root, &[&name]).await;
-    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, deletes: AtomicUsize::new(0) };
+    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, requests: AtomicUsize::new(0) };
     let session = Keys::Session(retention_role(&bao).await);
     let report = run(&job(&s3, Arc::new(refuses), &policy, Some(session))).await;
     assert_eq!(keys_left(&root).await, [""; 0], "{report:?}");
@@ -159,12 +159,20 @@ async fn objects_that_cannot_be_deleted_keep_no_key_alive() {
     assert_eq!((report.summary.overdue_objects, report.summary.destroyed_keys), (1, 1));
 }
 
+/// While Vault is away nobody can read footage either; and what is held is told by a log that it signs.
 #[tokio::test]
-async fn a_vault_that_is_away_keeps_no_object() {
+async fn a_vault_that_is_away_keeps_objects_only_where_a_log_knows_of_holds() {
     let s3 = S3::start();
     s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(300));
     let policy = Policy::new("1h");
     policy.name(&[(&key(&epoch(5)), Some(0))]);
+    let away = Keys::Login { token_file: "/nonexistent".into() };
+    let report = run(&job(&s3, s3.store(), &policy, Some(away))).await;
+    assert_eq!(s3.keys("elm/t-1/footage").len(), 1);
+    assert_eq!(
+        (report.summary.outcome, report.summary.reason.as_str()),
+        (Outcome::Incomplete, "HoldsUnreadable")
+    );
     let report = run(&job(&s3, s3.store(), &policy, None)).await;
     assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
     assert_eq!(report.summary.outcome, Outcome::Incomplete, "{report:?}");
@@ -178,21 +186,8 @@ async fn a_saved_copy_does_not_open_after_its_key_is_destroyed() {
     root.ensure_transit_mount(MOUNT).await.unwrap();
     let (tenant, camera) = (TenantId::parse(TENANT).unwrap(), CameraId::parse("c-1").unwrap());
     let of = epoch(5);
-    let camera_key = camera_key_name(&camera);
-    let camera_pem = root.create_key(MOUNT, &camera_key).await.unwrap();
-    let epoch_pem = root.create_key(MOUNT, &key(&of)).await.unwrap();
-    let segment_policy = SegmentPolicy {
-        retention_policy: policy_id(),
-        epoch: of,
-        epoch_key: PublicKey::from_pem(&key(&of), &epoch_pem).unwrap(),
-        window: WindowCustody::Vault(PublicKey::from_pem(&camera_key, &camera_pem).unwrap()),
-        sharing_policy: [0; 32],
-    };
-    let mut stream = RecorderStream::new(tenant.clone(), camera.clone()).unwrap();
-    let mut writer = stream.open(&segment_policy, of.start(), None, Tracks::Video, Vec::new()).unwrap();
-    writer.write_all(b"a frame").unwrap();
-    let (finished, copy) = stream.finish(writer, of.start().as_millisecond(), 60_000).unwrap();
-    s3.put(&finished.name.key(PREFIX), &copy, ago(250));
+    let (name, copy) = seal(&root, of, "c-1").await;
+    s3.put(&name.key(PREFIX), &copy, ago(250));
 
     let header = SealedHeader::parse(&copy).unwrap();
     let (window, share) = custody::unwrap(&root, MOUNT, &header).await.unwrap();

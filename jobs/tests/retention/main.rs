@@ -4,8 +4,13 @@
 
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
+mod census;
+mod holds;
 mod intents;
 mod keys;
 mod objects;
+mod policies;
 mod refusals;
+mod shred;
 mod support;
+mod versions;

@@ -9,7 +9,7 @@ use camerafleet_footage::retention::Outcome;
 use jiff::Timestamp;
 use jobs::retention::{Report, run};
 
-use crate::support::{Fault, Faulty, PREFIX, Policy, S3, ago, epoch, job, segment};
+use crate::support::{Fault, Faulty, PREFIX, Policy, S3, ago, epoch, job, legal_hold, segment};
 
 #[tokio::test]
 async fn what_is_due_goes_and_the_rest_stays() {
@@ -49,9 +49,16 @@ async fn what_is_due_goes_and_the_rest_stays() {
 
     let policy = Policy::new("1h");
     let report = run(&job(&s3, s3.store(), &policy, None)).await;
-    assert_eq!(s3.keys(PREFIX).into_iter().filter(|k| !k.contains("/reports/")).collect::<Vec<_>>(), kept);
+    assert_eq!(
+        s3.keys(PREFIX)
+            .into_iter()
+            .filter(|k| !k.contains("/reports/") && !k.contains("/holds/census-"))
+            .collect::<Vec<_>>(),
+        kept
+    );
     let summary = &report.summary;
     assert_eq!((summary.outcome, summary.reason.as_str()), (Outcome::Done, "Done"), "{report:?}");
+    assert!(summary.looked);
     assert_eq!((summary.deleted_objects, summary.deleted_bytes), (4, 24));
     assert_eq!((summary.foreign_objects, summary.overdue_objects), (5, 0));
     assert_eq!(summary.oldest_footage_time, Some(old.start()));
@@ -89,7 +96,7 @@ async fn a_run_that_was_killed_is_finished_by_the_next() {
         s3.put(&segment("p-1", epoch(5), "c-1", sequence).key(PREFIX), b"", ago(200));
     }
     let policy = Policy::new("1h");
-    let hangs = Faulty { store: s3.store(), fault: Fault::HangsAfter(1), deletes: AtomicUsize::new(0) };
+    let hangs = Faulty { store: s3.store(), fault: Fault::HangsAfter(1), requests: AtomicUsize::new(0) };
     let hanging = job(&s3, Arc::new(hangs), &policy, None);
     let killed = tokio::time::timeout(Duration::from_secs(15), run(&hanging)).await;
     assert!(killed.is_err(), "it hangs");
@@ -109,10 +116,57 @@ async fn what_cannot_be_deleted_is_told_and_keeps_nothing_else() {
         s3.put(key, b"sealed", ago(200));
     }
     let policy = Policy::new("1h");
-    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, deletes: AtomicUsize::new(0) };
+    let refuses = Faulty { store: s3.store(), fault: Fault::Refuses, requests: AtomicUsize::new(0) };
     let report = run(&job(&s3, Arc::new(refuses), &policy, None)).await;
     let summary = &report.summary;
     assert_eq!((summary.outcome, summary.reason.as_str()), (Outcome::Incomplete, "ObjectsRemain"));
     assert_eq!((summary.overdue_objects, summary.overdue_bytes), (2, 12), "both epochs were tried");
     assert!(summary.message.contains("bucket locks objects"), "{}", summary.message);
+}
+
+#[tokio::test]
+async fn what_somebody_else_deleted_first_is_deleted() {
+    let s3 = S3::start();
+    s3.put(&segment("p-1", epoch(5), "c-1", 0).key(PREFIX), b"sealed", ago(200));
+    let overtaken = Faulty { store: s3.store(), fault: Fault::Overtaken, requests: AtomicUsize::new(0) };
+    let summary = run(&job(&s3, Arc::new(overtaken), &Policy::new("1h"), None)).await.summary;
+    assert_eq!((summary.outcome, summary.overdue_objects), (Outcome::Done, 0), "{}", summary.message);
+}
+
+#[tokio::test]
+async fn a_camera_above_its_limit_loses_its_oldest_and_no_other_loses_any() {
+    let s3 = S3::start();
+    let mut all = Vec::new();
+    for (hours, camera) in [(4, "c-1"), (3, "c-1"), (2, "c-1"), (1, "c-1"), (4, "c-2"), (1, "c-2")] {
+        let name = segment("p-1", epoch(hours), camera, 0);
+        s3.put(&name.key(PREFIX), b"sealed", Timestamp::from_millisecond(name.end_ms()).unwrap());
+        all.push(name.key(PREFIX));
+    }
+    let policy = Policy::new("30d");
+    let most = |bytes: &str| {
+        let spec = serde_json::json!({"keepFor": "30d", "keyEpoch": "1m", "maxBytesPerCamera": bytes});
+        policy.change(|p| p.spec = serde_json::from_value(spec).unwrap());
+    };
+    // Two of its four are within the limit; a held one does not count, and pushes nothing out.
+    most("12");
+    policy.hold(&[legal_hold("h-1", epoch(4), &["c-1"])]);
+    let report = run(&job(&s3, s3.store(), &policy, None)).await;
+    let mut expected = vec![all[0].clone(), all[2].clone(), all[3].clone(), all[4].clone(), all[5].clone()];
+    expected.sort();
+    assert_eq!(s3.keys("elm/t-1/footage"), expected, "{report:?}");
+    policy.hold(&[]);
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    expected.retain(|key| *key != all[0]);
+    assert_eq!(s3.keys("elm/t-1/footage"), expected);
+    // Whichever comes first: what is due goes although the camera is within its limit.
+    most("1k");
+    policy.change(|p| p.spec.keep_for = camerafleet_crds::Span::minutes(150));
+    run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(s3.keys("elm/t-1/footage").len(), expected.len() - 1 - usize::from(is_past_150(&all[2])));
+}
+
+/// Whether the segment of two hours ago is over 150 minutes old by now, which depends on the minute of the hour.
+fn is_past_150(key: &str) -> bool {
+    let start: i64 = key.rsplit('/').next().unwrap().split('-').next().unwrap().parse().unwrap();
+    start + 60_000 + 150 * 60_000 <= Timestamp::now().as_millisecond()
 }

@@ -2,7 +2,10 @@
 //! says; and a store that fails on purpose.
 
 use std::{
+    collections::VecDeque,
     fmt, fs,
+    io::Write as _,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -10,22 +13,23 @@ use std::{
     time::Duration,
 };
 
-use camerafleet_crds::{ID_ANNOTATION, RetentionPolicy, RetentionPolicyStatus};
+use camerafleet_crds::{ID_ANNOTATION, LegalHold, RetentionPolicy, RetentionPolicyStatus, Span};
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},
-    layout::{Epoch, Hour, SegmentName, Tracks},
-    log::{LOG_KEY, LogKey, NewEntry, VaultSigner, Writer, entry},
+    layout::{Epoch, Hour, SegmentName, Tracks, camera_key_name, epoch_key_name},
+    log::{Entry, LOG_KEY, LogKey, NewEntry, VaultSigner, Writer, entry},
     retention::{JobConfig, LogAccess, VaultAccess},
+    seal::{PublicKey, RecorderStream, SegmentPolicy, WindowCustody},
     shard::StoreConfig,
     store::{self, StoreCredential},
     vault::Vault,
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
-use jobs::retention::{Answer, Job, JobError, Keys, PolicySource, StoreClock};
+use jobs::retention::{Answer, Declared, Job, JobError, Keys, PolicySource, StoreClock};
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult, path::Path,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult, aws::AmazonS3, path::Path,
 };
 use serde_json::json;
 
@@ -61,6 +65,10 @@ impl S3 {
     }
 
     pub fn bucket(&self, name: &str) -> Arc<dyn ObjectStore> {
+        self.client(name)
+    }
+
+    pub fn client(&self, name: &str) -> Arc<AmazonS3> {
         let credential = StoreCredential {
             access_key_id: "root".to_owned().into(),
             secret_access_key: "rootsecret".to_owned().into(),
@@ -82,8 +90,12 @@ impl S3 {
         self.0.keys(BUCKET, below)
     }
 
+    pub fn file(&self, key: &str) -> PathBuf {
+        self.0.folder(BUCKET).join(key)
+    }
+
     pub fn read(&self, key: &str) -> Vec<u8> {
-        fs::read(self.0.folder(BUCKET).join(key)).unwrap()
+        fs::read(self.file(key)).unwrap()
     }
 }
 
@@ -121,8 +133,14 @@ pub fn segment(policy: &str, epoch: Epoch, camera: &str, sequence: u64) -> Segme
 pub struct Policy {
     pub object: Arc<Mutex<Option<RetentionPolicy>>>,
     pub date: fn() -> Option<Timestamp>,
+    /// After it was read so often, it keeps for another time.
+    pub changes: Arc<Mutex<Option<(usize, Span)>>>,
     /// The cameras that are declared.
     pub cameras: Vec<String>,
+    /// Those that are deleted to be shredded.
+    pub to_shred: Vec<String>,
+    /// The holds: the first answer is given once, the last for ever; none is a failure.
+    pub holds: Arc<Mutex<VecDeque<Option<Vec<LegalHold>>>>>,
 }
 
 impl Policy {
@@ -134,8 +152,20 @@ impl Policy {
         Self {
             object: Arc::new(Mutex::new(Some(policy))),
             date: || Some(Timestamp::now()),
+            changes: Arc::default(),
             cameras: Vec::new(),
+            to_shred: Vec::new(),
+            holds: Arc::new(Mutex::new([Some(Vec::new())].into())),
         }
+    }
+
+    /// What the API server answers about holds from now on, one answer after the other.
+    pub fn answer(&self, answers: impl IntoIterator<Item = Option<Vec<LegalHold>>>) {
+        *self.holds.lock().unwrap() = answers.into_iter().collect();
+    }
+
+    pub fn hold(&self, holds: &[LegalHold]) {
+        self.answer([Some(holds.to_vec())]);
     }
 
     /// What the operator names for destruction, after it has logged it.
@@ -161,35 +191,97 @@ impl Policy {
 
 impl PolicySource for Policy {
     async fn read(&self) -> Result<Answer, JobError> {
+        if let Some((left, keep_for)) = self.changes.lock().unwrap().as_mut() {
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => self.change(|policy| policy.spec.keep_for = *keep_for),
+            }
+        }
         Ok(Answer { policy: self.object.lock().unwrap().clone(), date: (self.date)() })
     }
 
-    async fn declares(&self, camera: &CameraId) -> Result<bool, JobError> {
-        Ok(self.cameras.iter().any(|declared| declared == camera.as_str()))
+    async fn holds(&self) -> Result<Vec<LegalHold>, JobError> {
+        let mut answers = self.holds.lock().unwrap();
+        let answer = match answers.len() {
+            1 => answers[0].clone(),
+            _ => answers.pop_front().unwrap(),
+        };
+        answer.ok_or_else(|| JobError::Holds { why: "it does not answer".to_owned() })
+    }
+
+    async fn declares(&self, camera: &CameraId) -> Result<Declared, JobError> {
+        let is_in = |cameras: &[String]| cameras.iter().any(|declared| declared == camera.as_str());
+        Ok(match () {
+            () if is_in(&self.cameras) => Declared::Yes,
+            () if is_in(&self.to_shred) => Declared::ToShred,
+            () => Declared::No,
+        })
     }
 }
 
-/// Logs intents as the operator does.
-pub async fn log_intents(s3: &S3, vault: &Vault, keys: &[&str]) -> Vec<u64> {
+/// A hold of an hour around the epoch's start, on these cameras or on all.
+pub fn legal_hold(id: &str, epoch: Epoch, cameras: &[&str]) -> LegalHold {
+    let cameras: Vec<_> = cameras.iter().map(|id| json!({"name": id, "id": id})).collect();
+    serde_json::from_value(json!({
+        "apiVersion": "camerafleet.io/v1alpha1", "kind": "LegalHold",
+        "metadata": {"name": id, "annotations": {ID_ANNOTATION: id}, "creationTimestamp": ago(10)},
+        "spec": {
+            "cameras": cameras, "allCameras": cameras.is_empty(), "duration": "24h",
+            "window": {"from": epoch.start() - SignedDuration::from_mins(10), "to": epoch.start() + SignedDuration::from_mins(50)},
+            "reference": {"kind": "Matter", "name": "7"},
+        },
+    }))
+    .unwrap()
+}
+
+/// Seals a minute of a camera from the epoch's start on, as a recorder does; its keys are made if they are not there.
+pub async fn seal(vault: &Vault, of: Epoch, camera: &str) -> (SegmentName, Vec<u8>) {
+    let (tenant, camera) = (TenantId::parse(TENANT).unwrap(), CameraId::parse(camera).unwrap());
+    let (camera_key, epoch_key) = (camera_key_name(&camera), epoch_key_name(&policy_id(), &of));
+    let camera_pem = vault.create_key(MOUNT, &camera_key).await.unwrap();
+    let epoch_pem = vault.create_key(MOUNT, &epoch_key).await.unwrap();
+    let policy = SegmentPolicy {
+        retention_policy: policy_id(),
+        epoch: of,
+        epoch_key: PublicKey::from_pem(&epoch_key, &epoch_pem).unwrap(),
+        window: WindowCustody::Vault(PublicKey::from_pem(&camera_key, &camera_pem).unwrap()),
+        sharing_policy: [0; 32],
+    };
+    let mut stream = RecorderStream::new(tenant, camera).unwrap();
+    let mut writer = stream.open(&policy, of.start(), None, Tracks::Video, Vec::new()).unwrap();
+    writer.write_all(b"a frame").unwrap();
+    let (finished, file) = stream.finish(writer, of.start().as_millisecond(), 60_000).unwrap();
+    (finished.name, file)
+}
+
+/// Appends to the tenant's log as the operator does.
+pub async fn log(s3: &S3, vault: &Vault, entries: &[(String, Entry)]) -> Vec<u64> {
     let public = vault.create_signing_key(MOUNT, LOG_KEY).await.unwrap();
     let (key, signer) = (LogKey::new(ORIGIN, public).unwrap(), VaultSigner { vault, mount: MOUNT });
     let tenant = TenantId::parse(TENANT).unwrap();
     let mut writer = Writer::open(s3.bucket(LOG_BUCKET), "", &tenant, key, &signer, None).await.unwrap();
-    let entry = |key: &&str| NewEntry {
-        id: format!("destroy-intent/{key}"),
+    let new = |(id, entry): &(String, Entry)| NewEntry {
+        id: id.clone(),
         at: Timestamp::now(),
-        entry: entry::DestroyIntent {
-            key: (*key).to_owned(),
-            cause: entry::DestroyCause::PastKeepFor,
-            policy: None,
-            epoch_end: None,
-        }
-        .into(),
+        entry: entry.clone(),
     };
-    writer.append(&signer, &keys.iter().map(entry).collect::<Vec<_>>()).await.unwrap()
+    writer.append(&signer, &entries.iter().map(new).collect::<Vec<_>>()).await.unwrap()
 }
 
-/// A run with the real clock. Without `vault` nobody may ask for it.
+/// Logs intents as the operator does.
+pub async fn log_intents(s3: &S3, vault: &Vault, keys: &[&str]) -> Vec<u64> {
+    log_intents_by(entry::DestroyCause::PastKeepFor, s3, vault, keys).await
+}
+
+pub async fn log_intents_by(cause: entry::DestroyCause, s3: &S3, vault: &Vault, keys: &[&str]) -> Vec<u64> {
+    let intent = |key: &&str| {
+        let intent = entry::DestroyIntent { key: (*key).to_owned(), cause, policy: None, epoch_end: None };
+        (format!("destroy-intent/{key}"), intent.into())
+    };
+    log(s3, vault, &keys.iter().map(intent).collect::<Vec<_>>()).await
+}
+
+/// A run with the real clock. Without `keys` nobody may ask for Vault, and no log is configured.
 pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<Keys>) -> Job<Policy> {
     let config = JobConfig {
         tenant: TenantId::parse(TENANT).unwrap(),
@@ -204,13 +296,16 @@ pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<K
             role: "camerafleet-retention".into(),
             mount: MOUNT.into(),
         },
-        log: Some(LogAccess {
+        log: keys.is_some().then(|| LogAccess {
             store: StoreConfig { bucket: LOG_BUCKET.into(), prefix: String::new(), ..s3.config() },
             origin: ORIGIN.into(),
         }),
+        log_required: false,
     };
     Job {
         log_store: Some(s3.bucket(LOG_BUCKET)),
+        pages: s3.client(BUCKET),
+        versions: None,
         store_clock: StoreClock::new(&config.store).unwrap(),
         config,
         store,
@@ -227,8 +322,12 @@ pub fn job(s3: &S3, store: Arc<dyn ObjectStore>, policy: &Policy, keys: Option<K
 pub enum Fault {
     /// It refuses each object, as for a lock.
     Refuses,
+    /// Somebody else deletes each object first, and it says so.
+    Overtaken,
     /// It does so many requests and then answers no more.
     HangsAfter(usize),
+    /// It takes so many objects and then answers no more.
+    TakesOnly(usize),
 }
 
 /// A store that fails on purpose.
@@ -236,7 +335,7 @@ pub enum Fault {
 pub struct Faulty {
     pub store: Arc<dyn ObjectStore>,
     pub fault: Fault,
-    pub deletes: AtomicUsize,
+    pub requests: AtomicUsize,
 }
 
 impl fmt::Display for Faulty {
@@ -257,10 +356,22 @@ impl ObjectStore for Faulty {
         };
         match self.fault {
             Fault::Refuses => locations.map(move |path| Err(refuse(path?))).boxed(),
-            Fault::HangsAfter(n) if self.deletes.fetch_add(1, Ordering::SeqCst) >= n => {
+            Fault::Overtaken => {
+                let gone = |path: Path| {
+                    object_store::Error::Generic {
+                    store: "S3",
+                    source: format!(
+                        "DeleteObjects request failed for key {path}: The specified key does not exist. (code: NoSuchKey)"
+                    )
+                    .into(),
+                }
+                };
+                self.store.delete_stream(locations).map(move |path| Err(gone(path?))).boxed()
+            }
+            Fault::HangsAfter(n) if self.requests.fetch_add(1, Ordering::SeqCst) >= n => {
                 futures::stream::pending().boxed()
             }
-            Fault::HangsAfter(_) => self.store.delete_stream(locations),
+            Fault::HangsAfter(_) | Fault::TakesOnly(_) => self.store.delete_stream(locations),
         }
     }
 
@@ -270,6 +381,11 @@ impl ObjectStore for Faulty {
         payload: PutPayload,
         options: PutOptions,
     ) -> StoreResult<PutResult> {
+        if let Fault::TakesOnly(n) = self.fault
+            && self.requests.fetch_add(1, Ordering::SeqCst) >= n
+        {
+            futures::future::pending::<()>().await;
+        }
         self.store.put_opts(path, payload, options).await
     }
 

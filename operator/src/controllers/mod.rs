@@ -3,6 +3,7 @@
 
 pub mod camera;
 pub mod ingest;
+pub mod legal_hold;
 pub mod retention_policy;
 pub mod sharing_policy;
 pub mod tenant;

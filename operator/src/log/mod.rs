@@ -32,7 +32,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 pub use follow::run;
 pub use keys::key_created_id;
 pub use problem::LogProblem;
-pub use revision::policy_revision;
+pub use revision::{new_revision, policy_revision};
 pub use settings::{LogStore, Who, read as read_settings};
 
 use self::memory::CHECKPOINT;
@@ -132,14 +132,24 @@ impl Logs {
 
     /// Whether the log has an entry with this id. It is opened for that.
     pub async fn has(&self, tenant: &Tenant, id: &str, context: &Context) -> Result<bool, LogProblem> {
+        self.find(tenant, id, context).await.map(|index| index.is_some())
+    }
+
+    /// The index of the entry with this id.
+    pub async fn find(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        context: &Context,
+    ) -> Result<Option<u64>, LogProblem> {
         if let Some(slot) = self.slot(tenant)
             && let Ok(slot) = slot.try_lock()
             && let Some(session) = slot.as_ref()
         {
-            return Ok(session.writer.find(id).is_some());
+            return Ok(session.writer.find(id));
         }
         let mut entered = self.enter(tenant, context).await?;
-        Ok(entered.session()?.writer.find(id).is_some())
+        Ok(entered.session()?.writer.find(id))
     }
 
     /// All the entries' indices, if all of them are in the open log and its checkpoint is remembered: then nobody is

@@ -12,7 +12,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use camerafleet_crds::{Camera, MANAGED_LABEL, RetentionPolicy, SharingPolicy, Tenant};
+use camerafleet_crds::{
+    Camera, LegalHold, LegalOrder, MANAGED_LABEL, RetentionPolicy, SharingPolicy, Tenant,
+};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -44,6 +46,10 @@ pub struct Index {
     pub retention_policies: Store<RetentionPolicy>,
     /// All sharing policies.
     pub sharing_policies: Store<SharingPolicy>,
+    /// All legal holds.
+    pub legal_holds: Store<LegalHold>,
+    /// All legal orders.
+    pub legal_orders: Store<LegalOrder>,
     /// The recorders' pods.
     pub pods: Store<Pod>,
     /// The retention jobs' pods.
@@ -156,6 +162,8 @@ pub fn start(
         }),
         sharing_policies: spawn
             .watch("sharingpolicies", &all, |r: &Router, o: &SharingPolicy| r.sharing_policy(o)),
+        legal_holds: spawn.watch("legalholds", &all, |r: &Router, o: &LegalHold| r.legal_hold(o)),
+        legal_orders: spawn.watch("legalorders", &all, |r: &Router, o: &LegalOrder| r.legal_order(o)),
         pods: spawn.watch("pods", &recorders, |r: &Router, o: &Pod| r.child(o)),
         retention_pods: spawn.watch("retention pods", &retention, |r: &Router, o: &Pod| r.retention_pod(o)),
         config_maps: spawn.watch("configmaps", &recorders, |r: &Router, o: &ConfigMap| r.child(o)),

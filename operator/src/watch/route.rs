@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use camerafleet_crds::{Camera, RetentionPolicy, SharingPolicy, TENANT_LABEL, Tenant};
+use camerafleet_crds::{Camera, LegalHold, LegalOrder, RetentionPolicy, SharingPolicy, TENANT_LABEL, Tenant};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Resource, ResourceExt,
@@ -26,6 +26,10 @@ pub struct Queues {
     pub retention_policy: UnboundedReceiver<ReconcileRequest<RetentionPolicy>>,
     /// Sharing policies that are due.
     pub sharing_policy: UnboundedReceiver<ReconcileRequest<SharingPolicy>>,
+    /// Legal holds that are due.
+    pub legal_hold: UnboundedReceiver<ReconcileRequest<LegalHold>>,
+    /// Legal orders that are due.
+    pub legal_order: UnboundedReceiver<ReconcileRequest<LegalOrder>>,
 }
 
 /// Knows which pipelines a change concerns.
@@ -35,6 +39,8 @@ pub struct Router {
     camera: UnboundedSender<ReconcileRequest<Camera>>,
     retention_policy: UnboundedSender<ReconcileRequest<RetentionPolicy>>,
     sharing_policy: UnboundedSender<ReconcileRequest<SharingPolicy>>,
+    legal_hold: UnboundedSender<ReconcileRequest<LegalHold>>,
+    legal_order: UnboundedSender<ReconcileRequest<LegalOrder>>,
     index: OnceLock<Index>,
     pub(super) secrets: TenantSecrets,
 }
@@ -52,14 +58,28 @@ impl Router {
         let (camera, camera_queue) = unbounded_channel();
         let (retention_policy, retention_policy_queue) = unbounded_channel();
         let (sharing_policy, sharing_policy_queue) = unbounded_channel();
+        let (legal_hold, legal_hold_queue) = unbounded_channel();
+        let (legal_order, legal_order_queue) = unbounded_channel();
         let index = OnceLock::new();
-        let router = Self { tenant, ingest, camera, retention_policy, sharing_policy, index, secrets };
+        let router = Self {
+            tenant,
+            ingest,
+            camera,
+            retention_policy,
+            sharing_policy,
+            legal_hold,
+            legal_order,
+            index,
+            secrets,
+        };
         let queues = Queues {
             tenant: tenant_queue,
             ingest: ingest_queue,
             camera: camera_queue,
             retention_policy: retention_policy_queue,
             sharing_policy: sharing_policy_queue,
+            legal_hold: legal_hold_queue,
+            legal_order: legal_order_queue,
         };
         (Arc::new(router), queues)
     }
@@ -74,11 +94,18 @@ impl Router {
         send(&self.tenant, ObjectRef::from_obj(tenant));
         send(&self.ingest, ObjectRef::from_obj(tenant));
         self.retention_policies_of(&tenant.spec.namespace, |_| true);
+        self.legal_holds_of(&tenant.spec.namespace);
+        self.legal_orders_of(&tenant.spec.namespace);
     }
 
     pub(super) fn camera(&self, camera: &Camera) {
         send(&self.camera, ObjectRef::from_obj(camera));
         self.recorders_of(camera.namespace().as_deref());
+        if camera.is_shredded()
+            && let Some(namespace) = camera.namespace()
+        {
+            self.retention_policies_of(&namespace, |_| true);
+        }
     }
 
     pub(super) fn retention_policy(&self, policy: &RetentionPolicy) {
@@ -90,6 +117,34 @@ impl Router {
     pub(super) fn retention_pod(&self, pod: &Pod) {
         let Some((namespace, id)) = pod.namespace().zip(pod.labels().get(POLICY_LABEL)) else { return };
         self.retention_policies_of(&namespace, |policy| identity::of(policy) == Some(id));
+        // It may have copied what a hold needs.
+        self.legal_holds_of(&namespace);
+    }
+
+    /// What is due, and what may go, depends on it.
+    pub(super) fn legal_hold(&self, hold: &LegalHold) {
+        send(&self.legal_hold, ObjectRef::from_obj(hold));
+        if let Some(namespace) = hold.namespace() {
+            self.retention_policies_of(&namespace, |_| true);
+        }
+    }
+
+    pub(super) fn legal_order(&self, order: &LegalOrder) {
+        send(&self.legal_order, ObjectRef::from_obj(order));
+    }
+
+    fn legal_holds_of(&self, namespace: &str) {
+        let Some(index) = self.index.get() else { return };
+        for hold in in_namespace(&index.legal_holds, namespace) {
+            send(&self.legal_hold, ObjectRef::from_obj(&*hold));
+        }
+    }
+
+    fn legal_orders_of(&self, namespace: &str) {
+        let Some(index) = self.index.get() else { return };
+        for order in in_namespace(&index.legal_orders, namespace) {
+            send(&self.legal_order, ObjectRef::from_obj(&*order));
+        }
     }
 
     fn retention_policies_of(&self, namespace: &str, which: impl Fn(&RetentionPolicy) -> bool) {
@@ -104,6 +159,10 @@ impl Router {
     pub(super) fn sharing_policy(&self, policy: &SharingPolicy) {
         send(&self.sharing_policy, ObjectRef::from_obj(policy));
         self.recorders_of(policy.namespace().as_deref());
+        if let Some(namespace) = policy.namespace() {
+            // It may trust an authority now.
+            self.legal_orders_of(&namespace);
+        }
     }
 
     /// Something that the recorders are made of.

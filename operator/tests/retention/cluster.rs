@@ -25,7 +25,7 @@ use crate::bao::Bao;
 const TOKEN: &str = "token-of-a-test-server";
 const HCL: &str = include_str!("../../src/vault_setup/policies/operator.hcl");
 /// A debug build on a machine that does much else is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Cluster {
     processes: Vec<Child>,
@@ -48,10 +48,15 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
 
 impl Cluster {
     pub async fn start() -> Self {
+        Self::with(Bao::start().await).await
+    }
+
+    /// Around a Vault of one's own.
+    pub async fn with(bao: Bao) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [client, peer, secure] = free_ports();
         let s3 = S3::start(&["footage", "log"], &[]);
-        let mut cluster = Self { processes: Vec::new(), bao: Bao::start().await, folder, s3 };
+        let mut cluster = Self { processes: Vec::new(), bao, folder, s3 };
         let path = cluster.folder.path().to_owned();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -172,6 +177,31 @@ impl Cluster {
         );
     }
 
+    /// Ends the operator, which was started last.
+    pub fn stop_operator(&mut self) {
+        let mut operator = self.processes.pop().unwrap();
+        operator.kill().unwrap();
+        operator.wait().unwrap();
+    }
+
+    /// `operator vault-restored` as an administrator; what it prints.
+    pub fn vault_restored(&self, token: &str, arguments: &[&str]) -> (bool, String) {
+        let made = Command::new(env!("CARGO_BIN_EXE_operator"))
+            .arg("vault-restored")
+            .args(arguments)
+            .env("KUBECONFIG", self.folder.path().join("admin"))
+            .env("VAULT_ADDR", self.bao.config.address.as_str())
+            .env("VAULT_TOKEN", token)
+            .env("LOG_S3_ENDPOINT", self.endpoint())
+            .env("LOG_S3_BUCKET", "log")
+            .env("LOG_S3_ACCESS_KEY_ID", "root")
+            .env("LOG_S3_SECRET_ACCESS_KEY", "rootsecret")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&made.stdout).into_owned();
+        (made.status.success(), text + &String::from_utf8_lossy(&made.stderr))
+    }
+
     /// The operator's log, for when something is not as it should be.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default()
@@ -205,6 +235,21 @@ impl Cluster {
         fs::write(&path, b"sealed").unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(stored.into()).unwrap();
         path
+    }
+
+    /// An object of the tenant's bucket.
+    pub fn file(&self, key: &str) -> PathBuf {
+        self.s3.folder("footage").join(key)
+    }
+
+    /// A client under a ServiceAccount of the tenant's.
+    pub async fn client(&self, account: &str) -> kube::Client {
+        let config = fs::read(self.folder.path().join("admin")).unwrap();
+        let mut config: Value = serde_json::from_slice(&config).unwrap();
+        config["users"][0]["user"]["as"] = account.into();
+        let config = serde_json::from_value(config).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.unwrap();
+        kube::Client::try_from(config).unwrap()
     }
 
     /// As an administrator.
@@ -252,7 +297,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let kinds = "tenants,retentionpolicies,cronjobs,pods";
+            let kinds = "tenants,retentionpolicies,legalholds,legalorders,cronjobs,pods";
             let seen = self.try_kubectl(&["get", kinds, "--all-namespaces", "-o", "yaml"], None);
             eprintln!("{}\nthe operator's log:\n{}", seen.unwrap_or_else(|e| e), self.log());
         }

@@ -4,7 +4,13 @@
 
 #[path = "../../../footage/tests/bao/mod.rs"]
 mod bao;
+mod census;
 mod cluster;
+mod holds;
+mod intents;
+mod job;
+mod restored;
+mod shred;
 
 use camerafleet_footage::{
     ids::{CameraId, PolicyId, StreamId, TenantId},
@@ -69,30 +75,36 @@ fn give_log(cluster: &Cluster) {
     }
 }
 
-/// What the tenant's log says, verified under the key that Vault has.
+/// What the tenant's log says at rest; the newest checkpoint is kept out of the bucket, too.
 async fn logged(cluster: &Cluster, tenant: &TenantId) -> Vec<Entry> {
+    let (note, entries) = read_log(cluster, tenant).await;
+    let map = get(cluster, "configmap", "camerafleet-log").unwrap();
+    assert_eq!(map["data"]["checkpoint"], note);
+    entries
+}
+
+/// What the tenant's log says, verified under the key that Vault has, and the checkpoint.
+async fn read_log(cluster: &Cluster, tenant: &TenantId) -> (String, Vec<Entry>) {
     let namespace = cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
     let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), tenant);
     let public = cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
     let key = LogKey::new(origin, public).unwrap();
     let reader = Reader::new(cluster.store("log"), "", tenant, key);
     let checkpoint = reader.checkpoint().await.unwrap();
-    // Kept out of the bucket, too.
-    let map = get(cluster, "configmap", "camerafleet-log").unwrap();
-    assert_eq!(map["data"]["checkpoint"], checkpoint.note());
     let snapshot = reader.at(&checkpoint);
-    snapshot.entries(0).map_ok(|entry| entry.record().unwrap().entry.clone()).try_collect().await.unwrap()
+    let entries = snapshot.entries(0).map_ok(|entry| entry.record().unwrap().entry.clone());
+    (checkpoint.note().to_owned(), entries.try_collect().await.unwrap())
 }
 
 /// The pod of a run, as the kubelet leaves it.
-fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
+fn ran(cluster: &Cluster, cron_job: &Value, id: &str, run: &str) {
     let started = Timestamp::now();
     let mut summary = RunSummary::started(started);
-    (summary.deleted_objects, summary.destroyed_keys) = (3, 1);
+    (summary.deleted_objects, summary.destroyed_keys, summary.looked) = (3, 1, true);
     let template = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
     assert_eq!(template["metadata"]["labels"]["camerafleet.io/retention-policy"], id);
     let mut labels = template["metadata"]["labels"].clone();
-    labels["batch.kubernetes.io/job-name"] = "run-1".into();
+    labels["batch.kubernetes.io/job-name"] = run.into();
     let mut spec = template["spec"].clone();
     // The admission policies leave pods under this account to the Job controller.
     spec["serviceAccountName"] = "default".into();
@@ -101,7 +113,7 @@ fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
         labels.as_object().unwrap().clone().into_iter().filter(|(_, v)| !v.is_null()).collect();
     cluster.apply(&json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "run-1", "namespace": NAMESPACE, "labels": labels},
+        "metadata": {"name": run, "namespace": NAMESPACE, "labels": labels},
         "spec": spec,
     }));
     let status = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
@@ -114,7 +126,7 @@ fn ran(cluster: &Cluster, cron_job: &Value, id: &str) {
         NAMESPACE,
         "patch",
         "pod",
-        "run-1",
+        run,
         "--subresource=status",
         "--type=merge",
         "-p",
@@ -137,7 +149,7 @@ async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy
     cluster.apply(&json!({
         "apiVersion": "camerafleet.io/v1alpha1", "kind": "RetentionPolicy",
         "metadata": {"name": "short", "namespace": NAMESPACE},
-        "spec": {"keepFor": "1m", "keyEpoch": "1m", "schedule": "* * * * *"},
+        "spec": {"keepFor": "1m", "keyEpoch": "1m", "schedule": "17 3 * * *"},
     }));
     let found = until("the policy's job", async || {
         let found = policy(&cluster)?;
@@ -229,7 +241,7 @@ async fn a_key_is_intended_then_allowed_then_told_destroyed_and_a_deleted_policy
 
     // The job's part.
     cluster.bao.root().delete_key(MOUNT, &keys[0]).await.unwrap();
-    ran(&cluster, &cron_job, &id);
+    ran(&cluster, &cron_job, &id, "run-1");
     let told = until("the destruction to be told", async || {
         let found = policy(&cluster)?;
         let both = [reason(&found, "KeyDestroyed")?, reason(&found, "RunSucceeded")?];

@@ -35,6 +35,11 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// Its uid.
+    pub fn uid(&self) -> &ApprovalUid {
+        &self.uid
+    }
+
     pub(super) fn read(frozen: &Frozen) -> Result<(Self, Option<String>), Malformed> {
         let bad = |what: &str| frozen.malformed(KIND, what);
         let spec: ApprovalSpec = frozen.typed(KIND)?;

@@ -85,7 +85,7 @@ impl Frozen {
     }
 
     /// SHA-256 of RFC 8785's form of {apiVersion, kind, namespace, name, uid, spec without `withdrawn`}.
-    pub(super) fn digest(&self, kind: &str) -> Digest32 {
+    pub fn digest(&self, kind: &str) -> Digest32 {
         Digest32(sha256(&canonical(&json!({
             "apiVersion": API_VERSION,
             "kind": kind,

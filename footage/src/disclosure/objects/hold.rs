@@ -20,6 +20,11 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// Its uid.
+    pub fn uid(&self) -> &HoldUid {
+        &self.uid
+    }
+
     /// Reads what the log froze.
     pub fn read(frozen: &Frozen) -> Result<Self, Malformed> {
         let bad = |what: &str| frozen.malformed(KIND, what);

@@ -31,6 +31,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// Its uid.
+    pub fn uid(&self) -> &OrderUid {
+        &self.uid
+    }
+
     pub(super) fn read(frozen: &Frozen) -> Result<(Self, String), Malformed> {
         let bad = |what: &str| frozen.malformed(KIND, what);
         let spec: LegalOrderSpec = frozen.typed(KIND)?;

@@ -70,6 +70,16 @@ impl Request {
         &self.uid
     }
 
+    /// The cameras that are asked for, with their names.
+    pub fn cameras(&self) -> &BTreeMap<CameraId, String> {
+        &self.cameras
+    }
+
+    /// The window that is asked for.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
     /// What approvals bind, `status.digest`.
     pub fn digest(&self) -> RequestDigest {
         self.digest

@@ -152,3 +152,33 @@ pub struct ApprovalWithdrawn {
     /// The request's uid.
     pub request: String,
 }
+
+/// An Approval was seen for the first time. What is there under its name later counts only if it still has this digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovalSubmitted {
+    /// The Approval's uid.
+    pub approval: String,
+    /// The request's uid.
+    pub request: String,
+    /// SHA-256 (hex) of RFC 8785's form of {apiVersion, kind, namespace, name, uid, spec without withdrawn}.
+    pub digest: String,
+}
+
+/// A LegalOrder was seen for the first time; as [`ApprovalSubmitted`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OrderSubmitted {
+    /// The LegalOrder's uid.
+    pub order: String,
+    /// SHA-256 (hex) of RFC 8785's form of {apiVersion, kind, namespace, name, uid, spec}.
+    pub digest: String,
+}
+
+/// A request was withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestWithdrawn {
+    /// The request's uid.
+    pub request: String,
+}

@@ -41,6 +41,17 @@ pub enum DestroyCause {
     NoLongerNeeded,
 }
 
+/// An intent no longer stands: its key is needed again, as after a longer time to keep or for a hold. Vault was told
+/// before not to let it be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DestroyWithdrawn {
+    /// The key's name in the tenant's mount.
+    pub key: String,
+    /// The index of the DestroyIntent. One that is meant later is another one.
+    pub intent: u64,
+}
+
 /// A key is gone from Vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

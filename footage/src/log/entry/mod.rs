@@ -77,10 +77,13 @@ entries! {
     1 KeyCreated,
     2 DestroyIntent,
     3 KeyDestroyed,
+    4 DestroyWithdrawn,
     10 StreamStarted,
     11 ChainHeads,
     12 StreamClosed,
     20 PolicyRevision,
+    21 PolicyRetired,
+    22 CameraPolicy,
     30 HoldOpened,
     31 HoldRenewed,
     32 HoldClosed,
@@ -91,6 +94,9 @@ entries! {
     44 Notice,
     45 ApprovalUsed,
     46 ApprovalWithdrawn,
+    47 ApprovalSubmitted,
+    48 OrderSubmitted,
+    49 RequestWithdrawn,
     60 PayloadErased,
 }
 

@@ -65,8 +65,29 @@ pub struct StreamClosed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyRevision {
+    /// The SharingPolicy's lasting identity.
+    pub policy: String,
     /// SHA-256 (hex) of `spec`.
     pub digest: String,
     /// The spec as canonical JSON (RFC 8785).
     pub spec: String,
+}
+
+/// A SharingPolicy was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyRetired {
+    /// Its lasting identity.
+    pub policy: String,
+}
+
+/// Which SharingPolicy a camera has from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CameraPolicy {
+    /// The camera.
+    pub camera: CameraId,
+    /// The SharingPolicy's lasting identity; absent: none, so that nothing of it is disclosed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }

@@ -3,21 +3,16 @@
 use std::collections::BTreeMap;
 
 use camerafleet_crds::Tenant;
-use camerafleet_footage::vault::{Vault, VaultError};
+use camerafleet_footage::vault::VaultError;
 
 use super::{
     gather::{Observed, vault_target},
     plan::Wanted,
 };
 use crate::{
-    conditions::Verdict,
     context::Context,
-    log::{LogProblem, key_created_id},
-    vault,
+    keys::{KeyProblem, make_once},
 };
-
-/// A log that does not answer holds up the rest of the recorders' configuration for so long at most.
-const LOG_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Public keys by name, and why some could not be had.
 #[derive(Default)]
@@ -25,33 +20,7 @@ pub struct Keys {
     /// SubjectPublicKeyInfo, PEM, by the key's name.
     pub pems: BTreeMap<String, String>,
     /// The first failure; what was asked for after it was not tried.
-    pub failure: Option<Failure>,
-}
-
-/// Why a key could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Vault.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// Whether the key was made before is not known.
-    #[error(transparent)]
-    Log(#[from] LogProblem),
-}
-
-impl Failure {
-    /// What KeysReady says.
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Vault(error) => vault::verdict(error),
-            Self::Log(problem) => Verdict::no(
-                "KeysNotReady",
-                format!(
-                    "Whether a key was made before cannot be looked up, and none is made twice: {problem}"
-                ),
-            ),
-        }
-    }
+    pub failure: Option<KeyProblem>,
 }
 
 /// Looks up what is known, makes the rest.
@@ -79,7 +48,7 @@ async fn make(
     pems: &mut BTreeMap<String, String>,
     tenant: &Tenant,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<(), KeyProblem> {
     let target = vault_target(tenant, context).await?;
     let vault = context.vault.get(&target).await?;
     let mount = context.vault.mount(&tenant.spec.namespace);
@@ -87,7 +56,7 @@ async fn make(
         let key = match make_once(&vault, &mount, name, tenant, context).await {
             Ok(key) => key,
             Err(error) => {
-                if matches!(error, Failure::Vault(VaultError::Denied { .. })) {
+                if matches!(error, KeyProblem::Vault(VaultError::Denied { .. })) {
                     context.vault.forget(&target).await;
                 }
                 return Err(error);
@@ -98,31 +67,4 @@ async fn make(
         pems.insert((*name).clone(), key.to_string());
     }
     Ok(())
-}
-
-/// A key that Vault does not have and that the log knows was lost, as with an old snapshot of Vault, or destroyed. Another one
-/// under its name would pass for it.
-///
-/// # Errors
-/// [`VaultError::NoSuchKey`]: it is lost.
-async fn make_once(
-    vault: &Vault,
-    mount: &str,
-    name: &str,
-    tenant: &Tenant,
-    context: &Context,
-) -> Result<String, Failure> {
-    match vault.public_key(mount, name).await {
-        Err(lost @ VaultError::NoSuchKey { .. }) => {
-            let id = key_created_id(name);
-            let was_made = context.logs.has(tenant, &id, context);
-            match tokio::time::timeout(LOG_LIMIT, was_made).await {
-                Ok(Ok(false)) => Ok(vault.create_key(mount, name).await?),
-                Ok(Ok(true)) => Err(lost.into()),
-                Ok(Err(problem)) => Err(problem.into()),
-                Err(_) => Err(LogProblem::Timeout.into()),
-            }
-        }
-        found => Ok(found?),
-    }
 }

@@ -10,7 +10,7 @@ use super::{gather::Observed, plan::Wanted};
 use crate::{
     conditions::Verdict,
     context::Context,
-    log::{LogProblem, policy_revision},
+    log::{LogProblem, new_revision},
 };
 
 /// A log that does not answer holds up the rest of the recorders' configuration for so long at most.
@@ -28,15 +28,14 @@ pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, conte
     let told = observed.current.iter().flat_map(|current| current.cameras.values());
     let mut logged: BTreeSet<String> =
         told.filter_map(|camera| camera.sharing_policy_digest.clone()).collect();
-    let missing = wanted.revisions.iter().filter(|(digest, _)| !logged.contains(*digest));
-    let entries: Vec<_> =
-        missing.map(|(digest, spec)| policy_revision(digest, spec, context.now())).collect();
+    let missing = wanted.revisions.iter().filter(|revision| !logged.contains(&revision.digest));
+    let entries: Vec<_> = missing.map(|revision| new_revision(revision, context.now())).collect();
     if entries.is_empty() {
         return Revisions { logged };
     }
     let append = tokio::time::timeout(LIMIT, context.logs.append(tenant, &entries, context));
     match append.await.unwrap_or(Err(LogProblem::Timeout)) {
-        Ok(_) => logged.extend(wanted.revisions.keys().cloned()),
+        Ok(_) => logged.extend(wanted.revisions.iter().map(|revision| revision.digest.clone())),
         // The Tenant's LogReady says it to people.
         Err(problem) => tracing::debug!(%problem, "a SharingPolicy is not logged yet"),
     }
@@ -46,7 +45,7 @@ pub async fn ensure(wanted: &Wanted, observed: &Observed, tenant: &Tenant, conte
 impl Revisions {
     /// Whether all that are wanted are.
     pub fn have_all_of(&self, wanted: &Wanted) -> bool {
-        wanted.revisions.keys().all(|digest| self.logged.contains(digest))
+        wanted.revisions.iter().all(|revision| self.logged.contains(&revision.digest))
     }
 
     /// What a camera is recorded under: what is wanted, or while that revision is not logged, the one before.

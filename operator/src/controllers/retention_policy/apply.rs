@@ -31,6 +31,8 @@ pub struct Applied {
     pub withdrawn: Vec<String>,
     /// Why one of them could not be told to Vault.
     pub failure: Option<VaultError>,
+    /// The admission policies are not proved to be enforced: no key was named or allowed to be destroyed.
+    pub unproved: bool,
     /// Why something could not be logged, and was not done.
     pub unlogged: Option<LogProblem>,
 }
@@ -51,7 +53,9 @@ pub async fn apply(
         applied.refused = make(resources, policy, context).await?;
     }
     let shredding = &plan.shredding;
-    if !shredding.new.is_empty() {
+    // While it is not proved that others cannot stand in for the jobs, nothing irrevocable is begun.
+    applied.unproved = !context.admission.is_enforced();
+    if !shredding.new.is_empty() && !applied.unproved {
         match intents::record(policy, &observed.tenant, &shredding.new, context).await? {
             Ok(()) => return Ok(Done::Recorded),
             Err(problem) => applied.unlogged = Some(problem),
@@ -111,13 +115,17 @@ async fn tell_vault(
     let mount = context.vault.mount(&namespace);
     for intent in &plan.shredding.withdraw {
         match vault.forbid_deletion(&mount, &intent.key).await {
-            Ok(()) => applied.withdrawn.push(intent.key.clone()),
+            // What is not logged still stands, and is told again.
+            Ok(()) => match intents::log_withdrawn(&observed.tenant, intent, context).await {
+                Ok(()) => applied.withdrawn.push(intent.key.clone()),
+                Err(problem) => applied.unlogged = Some(problem),
+            },
             // It came too late; the next reconciliation finds the key gone and tells so.
             Err(VaultError::NoSuchKey { .. }) => {}
             Err(error) => return Ok(Err(error)),
         }
     }
-    for key in &plan.shredding.allow {
+    for key in plan.shredding.allow.iter().filter(|_| context.admission.is_enforced()) {
         let Some(intent) = standing.iter().find(|intent| intent.key == *key) else { continue };
         match intents::is_logged(&observed.tenant, intent, context).await {
             Ok(true) => {}

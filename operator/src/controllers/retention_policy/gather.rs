@@ -6,32 +6,31 @@ use std::{
     time::Duration,
 };
 
-use camerafleet_crds::{Camera, DestroyIntent, RetentionPolicy, Tenant};
+use camerafleet_crds::{Camera, DestroyIntent, LegalHold, RetentionPolicy, Tenant};
 use camerafleet_footage::{
+    hold::Holds,
     ids::{CameraId, PolicyId, TenantId},
-    layout::{Epoch, parse_camera_key_name, parse_epoch_key_name},
-    retention::{
-        EpochUse, Recorder, RunSummary, due_at,
-        listing::{Found, Place, has_footage},
-    },
+    layout::{Epoch, parse_camera_key_name, parse_epoch_key_name, parse_hold_key_name},
+    retention::{EpochUse, Recorder, RunSummary, Terms, listing::has_footage},
     shard::{CONFIG_KEY, ShardConfig},
     vault::VaultError,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt};
 
 use super::{
-    intents::{self, MAX_INTENTS},
-    plan::{CameraKeys, is_cameras, terms},
+    intents,
+    look::{Left, left, look, orphaned, uncopied},
+    plan::{OtherKeys, is_other},
     resources::POLICY_LABEL,
     store::{self, TenantStore},
 };
 use crate::{
     conditions::Verdict,
     context::Context,
-    controllers::ingest::vault_target,
+    controllers::{ingest::vault_target, legal_hold},
     error::Error,
     identity, kube_api,
     log::{LogProblem, LogStore, Who, read_settings},
@@ -63,8 +62,12 @@ pub struct Observed {
     pub vault: Result<Target, VaultError>,
     /// The policy's epoch keys in Vault.
     pub keys: Result<BTreeMap<Epoch, String>, VaultError>,
-    /// The tenant's cameras' keys.
-    pub cameras: CameraKeys,
+    /// The tenant's cameras' and holds' keys.
+    pub others: OtherKeys,
+    /// The holds in force.
+    pub holds: Holds,
+    /// The Cameras that are deleted and wait for their keys to go; looked for by one of the tenant's policies.
+    pub to_shred: Vec<Camera>,
     /// No other policy is in the namespace.
     pub last: bool,
     /// Who may still use them.
@@ -73,6 +76,10 @@ pub struct Observed {
     pub standing: Vec<DestroyIntent>,
     /// Of the oldest epochs whose keys may be due: their newest segments.
     pub newest: Listed<BTreeMap<Epoch, Option<Timestamp>>>,
+    /// The ids of policies that are gone and have footage or keys; looked for by one of the tenant's policies.
+    pub orphaned: Option<BTreeSet<String>>,
+    /// What is left of a deleted policy, as far as its oldest keys reach.
+    pub left: Option<Left>,
     /// Whether segments are left; looked at only where that decides something.
     pub segments_left: Option<Listed<bool>>,
     /// The job's last run.
@@ -129,22 +136,43 @@ pub async fn gather(
     let standing = intents::standing(policy);
     let others = Api::<RetentionPolicy>::namespaced(context.client.clone(), &namespace);
     let others = kube_api::list(&others, "").await?;
-    let ids = others.iter().filter_map(identity::of);
-    let mut cameras = CameraKeys {
-        ours: ids.min() == Some(policy_id.as_str()),
-        all: names.iter().flatten().filter(|name| parse_camera_key_name(name).is_ok()).cloned().collect(),
-        orphans: BTreeMap::new(),
+    let ids: BTreeSet<&str> = others.iter().filter_map(identity::of).collect();
+    // Read now: a key that a hold needs must not go because a watch is behind.
+    let holds = kube_api::list(&Api::<LegalHold>::namespaced(context.client.clone(), &namespace), "").await?;
+    let holds = Holds::of(&holds, now);
+    let is_ours = |name: &&String| parse_camera_key_name(name).is_ok() || parse_hold_key_name(name).is_ok();
+    let mut other_keys = OtherKeys {
+        ours: ids.first() == Some(&policy_id.as_str()),
+        all: names.iter().flatten().filter(is_ours).cloned().collect(),
+        ..OtherKeys::default()
     };
-    if cameras.ours || standing.iter().any(is_cameras) {
-        cameras.orphans = orphans(&cameras.all, &recorded, &namespace, context).await?;
+    let mut to_shred = Vec::new();
+    if other_keys.ours || standing.iter().any(is_other) {
+        // Read now: a camera that is restored from a backup is never late.
+        let cameras = Api::<Camera>::namespaced(context.client.clone(), &namespace);
+        let cameras = kube_api::list(&cameras, "").await?;
+        other_keys.add_orphans(&cameras, &recorded, &holds, tenant.is_shredded());
+        to_shred = cameras.into_iter().filter(Camera::is_shredded).collect();
+        other_keys.ended = ended(&other_keys.all, &holds, &tenant, context).await;
     }
+    let orphaned = match (&store, &names) {
+        (Ok(store), Ok(names)) if other_keys.ours => {
+            let looking = orphaned(store, &tenant_id, names, &ids);
+            tokio::time::timeout(LISTING_TIMEOUT, looking).await.ok().and_then(Result::ok)
+        }
+        _ => None,
+    };
     let keys = names.map(|names| epochs(names, &policy_id));
     let mut observed = Observed {
         last: others.len() <= 1,
-        cameras,
+        others: other_keys,
+        holds,
+        to_shred,
         used,
         standing,
         newest: Ok(BTreeMap::new()),
+        orphaned,
+        left: None,
         segments_left: None,
         run: last_run(&namespace, &policy_id, context),
         tenant,
@@ -155,18 +183,23 @@ pub async fn gather(
         vault,
         keys,
     };
-    let (newest, left) = match tokio::time::timeout(LISTING_TIMEOUT, look(policy, &observed, now)).await {
-        Ok(found) => found,
-        Err(_) => (Err("it did not answer in time".to_owned()), None),
-    };
-    observed.newest = newest;
-    observed.segments_left = left;
+    let (newest, segments_left) =
+        match tokio::time::timeout(LISTING_TIMEOUT, look(policy, &observed, now)).await {
+            Ok(found) => found,
+            Err(_) => (Err("it did not answer in time".to_owned()), None),
+        };
+    observed.used.uncopied = newest.as_ref().map(uncopied).unwrap_or_default();
+    let terms = Terms::of(policy);
+    observed.left = newest.as_ref().ok().filter(|_| terms.retired).map(|found| left(found, terms));
+    observed.newest =
+        newest.map(|found| found.into_iter().map(|(epoch, found)| (epoch, found.newest)).collect());
+    observed.segments_left = segments_left;
     look_for_cameras(&mut observed).await;
     Ok(Some(observed))
 }
 
 /// The tenant that has the namespace, once both are bound to each other.
-fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantId)> {
+pub fn tenant_of(namespace: &str, context: &Context) -> Option<(Arc<Tenant>, TenantId)> {
     let tenant = context.index.bound_tenant(namespace)?;
     let id = identity::of(&*tenant).and_then(|id| TenantId::parse(id).ok())?;
     Some((tenant, id))
@@ -190,27 +223,32 @@ fn epochs(names: Vec<String>, policy: &PolicyId) -> BTreeMap<Epoch, String> {
     ours.collect()
 }
 
-/// The keys of cameras that are neither declared nor recorded, of which nothing is known yet. Read now: a camera that is
-/// restored from a backup is never late.
-async fn orphans(
+/// The keys of holds that are over, by the log, too: one that a restore of the cluster lost is not.
+async fn ended(
     keys: &BTreeSet<String>,
-    recorded: &BTreeSet<CameraId>,
-    namespace: &str,
+    holds: &Holds,
+    tenant: &Tenant,
     context: &Context,
-) -> Result<BTreeMap<String, Option<bool>>, Error> {
-    let declared = kube_api::list(&Api::<Camera>::namespaced(context.client.clone(), namespace), "").await?;
-    let declared = declared.iter().filter_map(identity::of);
-    let kept: BTreeSet<&str> = declared.chain(recorded.iter().map(CameraId::as_str)).collect();
-    let orphan = |key: &&String| parse_camera_key_name(key).is_ok_and(|id| !kept.contains(id.as_str()));
-    Ok(keys.iter().filter(orphan).map(|key| (key.clone(), None)).collect())
+) -> BTreeSet<String> {
+    let mut ended = BTreeSet::new();
+    for key in keys {
+        let Ok(id) = parse_hold_key_name(key) else { continue };
+        // What the log does not say is not over.
+        if !holds.has(&id)
+            && context.logs.has(tenant, &legal_hold::closed_id(&id), context).await.unwrap_or(false)
+        {
+            ended.insert(key.clone());
+        }
+    }
+    ended
 }
 
 /// Whether footage is left of them. What the store does not say stays unknown.
 async fn look_for_cameras(observed: &mut Observed) {
     let Ok(store) = &observed.store else { return };
     let tenant = &observed.tenant_id;
-    let orphans = futures::stream::iter(&mut observed.cameras.orphans);
-    let looking = orphans.for_each_concurrent(LISTINGS, async |(key, left)| {
+    let unknown = observed.others.orphans.iter_mut().filter(|(_, left)| left.is_none());
+    let looking = futures::stream::iter(unknown).for_each_concurrent(LISTINGS, async |(key, left)| {
         let Ok(camera) = parse_camera_key_name(key) else { return };
         match has_footage(&*store.client, &store.config.prefix, tenant, &camera).await {
             Ok(found) => *left = Some(found),
@@ -248,7 +286,8 @@ async fn used(
         Recorder::of(answer.as_deref())
     });
     let max_age = tenant.spec.ingest.spool.max_age;
-    Ok((EpochUse { listed, recorders: recorders.collect(), max_age }, recorded))
+    let uncopied = BTreeSet::new();
+    Ok((EpochUse { listed, recorders: recorders.collect(), max_age, uncopied }, recorded))
 }
 
 /// One that has not begun has nothing, and the disk of one that ended is gone with it.
@@ -276,45 +315,4 @@ pub(super) fn run_of(pod: &Pod) -> Option<Run> {
         summary: serde_json::from_str(message).ok(),
         pod: pod.name_any(),
     })
-}
-
-type Looked = (Listed<BTreeMap<Epoch, Option<Timestamp>>>, Option<Listed<bool>>);
-
-async fn look(policy: &RetentionPolicy, observed: &Observed, now: Timestamp) -> Looked {
-    let (Ok(store), Ok(keys)) = (&observed.store, &observed.keys) else { return (Ok(BTreeMap::new()), None) };
-    let place = Place {
-        prefix: store.config.prefix.clone(),
-        tenant: observed.tenant_id.clone(),
-        policy: observed.policy_id.clone(),
-    };
-    // Said in few words: the whole error names hosts and numbers that change.
-    let told = |error: object_store::Error| {
-        tracing::warn!(policy = %observed.policy_id, %error, "cannot look into the tenant's store");
-        "it refused or did not answer; the operator's log has the details".to_owned()
-    };
-    let terms = terms(policy);
-    let may_be_due = |epoch: &&Epoch| terms.retired || due_at(epoch.end(), terms.keep_for) <= now;
-    let mut newest = BTreeMap::new();
-    for epoch in keys.keys().filter(may_be_due).take(MAX_INTENTS) {
-        match place.newest(&*store.client, epoch).await {
-            Ok(found) => _ = newest.insert(*epoch, found),
-            Err(error) => return (Err(told(error)), None),
-        }
-    }
-    if !terms.retired || !keys.is_empty() {
-        return (Ok(newest), None);
-    }
-    (Ok(newest), Some(segments_left(&place, store).await.map_err(told)))
-}
-
-async fn segments_left(place: &Place, store: &TenantStore) -> object_store::Result<bool> {
-    for epoch in place.epochs(&*store.client).await?.0 {
-        let mut objects = place.objects(&*store.client, &epoch);
-        while let Some(found) = objects.try_next().await? {
-            if matches!(found, Found::Segment(_)) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }

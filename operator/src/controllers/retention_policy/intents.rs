@@ -2,9 +2,12 @@
 //! recorded there is not allowed in Vault.
 
 use camerafleet_crds::{DestroyIntent, RetentionPolicy, Tenant};
-use camerafleet_footage::log::{
-    Entry, NewEntry,
-    entry::{self, DestroyCause, KeyDestroyed},
+use camerafleet_footage::{
+    layout::parse_hold_key_name,
+    log::{
+        Entry, NewEntry,
+        entry::{self, DestroyCause, DestroyWithdrawn, KeyDestroyed},
+    },
 };
 use kube::{
     Api, Resource, ResourceExt,
@@ -32,8 +35,14 @@ pub async fn record(
     new: &[DestroyIntent],
     context: &Context,
 ) -> Result<Result<(), LogProblem>, Error> {
-    let entries: Vec<NewEntry> = new.iter().map(|intent| entry(policy, intent)).collect();
-    let indices = match context.logs.append(tenant, &entries, context).await {
+    let logging = async {
+        let mut entries = Vec::with_capacity(new.len());
+        for intent in new {
+            entries.push(entry(policy, intent, next_id(tenant, &intent.key, context).await?));
+        }
+        context.logs.append(tenant, &entries, context).await
+    };
+    let indices = match logging.await {
         Ok(indices) => indices,
         Err(problem) => return Ok(Err(problem)),
     };
@@ -50,30 +59,58 @@ pub async fn record(
     let (name, parameters) = (policy.name_any(), PatchParams::default());
     kube_api::call(&doing, api.patch_status(&name, &parameters, &Patch::Merge(patch))).await?;
     for intent in new {
-        let note = format!("The key {} is past its date and will be destroyed.", intent.key);
+        let why = if intent.shred { "belongs to what is shredded" } else { "is past its date" };
+        let note = format!("The key {} {why} and will be destroyed.", intent.key);
         tell(policy, "DestroyIntended", "Destroy", note, context).await;
     }
     Ok(Ok(()))
 }
 
-/// One entry for a key and a state of its policy's spec: found due again after a lost answer, it is the same.
-fn entry(policy: &RetentionPolicy, intent: &DestroyIntent) -> NewEntry {
-    let uid = policy.uid().unwrap_or_default();
-    let generation = policy.metadata.generation.unwrap_or_default();
-    let logged = entry::DestroyIntent {
-        key: intent.key.clone(),
-        cause: DestroyCause::PastKeepFor,
-        policy: Some(uid.clone()),
-        epoch_end: intent.epoch_end.as_ref().map(|end| end.0),
-    };
-    NewEntry {
-        id: format!("destroy-intent/{}/{uid}/{generation}", intent.key),
-        at: intent.intended_at.0,
-        entry: logged.into(),
+/// The id of a key's intent: found due again after a lost answer, it is the same; after it was withdrawn it is another
+/// one, which is named after the one that it follows.
+async fn next_id(tenant: &Tenant, key: &str, context: &Context) -> Result<String, LogProblem> {
+    let mut id = format!("destroy-intent/{key}");
+    while let Some(index) = context.logs.find(tenant, &id, context).await? {
+        if !context.logs.has(tenant, &withdrawn_id(key, index), context).await? {
+            break;
+        }
+        id = format!("destroy-intent/{key}/{index}");
     }
+    Ok(id)
 }
 
-/// Whether the log has the intent: read and proven now, before Vault is told.
+fn withdrawn_id(key: &str, index: u64) -> String {
+    format!("destroy-withdrawn/{key}/{index}")
+}
+
+/// Logs that an intent no longer stands.
+pub async fn log_withdrawn(
+    tenant: &Tenant,
+    intent: &DestroyIntent,
+    context: &Context,
+) -> Result<(), LogProblem> {
+    let Some(index) = intent.log_index else { return Ok(()) };
+    let withdrawn = DestroyWithdrawn { key: intent.key.clone(), intent: index };
+    let id = withdrawn_id(&intent.key, index);
+    let entry = NewEntry { id, at: context.now(), entry: withdrawn.into() };
+    context.logs.append(tenant, &[entry], context).await.map(drop)
+}
+
+fn entry(policy: &RetentionPolicy, intent: &DestroyIntent, id: String) -> NewEntry {
+    let logged = entry::DestroyIntent {
+        key: intent.key.clone(),
+        cause: match parse_hold_key_name(&intent.key) {
+            Ok(_) => DestroyCause::NoLongerNeeded,
+            Err(_) if intent.shred => DestroyCause::Shred,
+            Err(_) => DestroyCause::PastKeepFor,
+        },
+        policy: policy.uid(),
+        epoch_end: intent.epoch_end.as_ref().map(|end| end.0),
+    };
+    NewEntry { id, at: intent.intended_at.0, entry: logged.into() }
+}
+
+/// Whether the log has the intent, and it stands: read and proven now, before Vault is told.
 pub async fn is_logged(
     tenant: &Tenant,
     intent: &DestroyIntent,
@@ -81,7 +118,8 @@ pub async fn is_logged(
 ) -> Result<bool, LogProblem> {
     let Some(index) = intent.log_index else { return Ok(false) };
     let entry = context.logs.entry(tenant, index, context).await?;
-    Ok(matches!(entry, Entry::DestroyIntent(logged) if logged.key == intent.key))
+    let logged = matches!(entry, Entry::DestroyIntent(logged) if logged.key == intent.key);
+    Ok(logged && !context.logs.has(tenant, &withdrawn_id(&intent.key, index), context).await?)
 }
 
 /// Logs that keys are gone.

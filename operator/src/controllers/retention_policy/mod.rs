@@ -6,10 +6,15 @@
 //! more, and that is told.
 
 mod apply;
+mod census;
 mod gather;
 mod intents;
+mod look;
+mod measure;
 mod plan;
 mod resources;
+mod schedule;
+mod shredded;
 mod status;
 mod store;
 
@@ -18,7 +23,10 @@ use std::{sync::Arc, time::Duration};
 use camerafleet_crds::RetentionPolicy;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
+pub use gather::tenant_of;
 pub use resources::POLICY_LABEL;
+pub use shredded::FINALIZER as SHRED_FINALIZER;
+pub use store::{TenantStore, read as read_store};
 
 use crate::{context::Context, error::Error, finalizer, identity, kube_api};
 use apply::Done;
@@ -48,6 +56,7 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         }
         return Ok(Action::await_change());
     }
+    measure::measure(&context.index.retention_policies.state(), &context.metrics);
     let now = context.now();
     let Some(observed) = gather::gather(&policy, &context, now).await? else {
         // After a restart the tenants are still to come, and nobody shall be told that there are none.
@@ -69,12 +78,17 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         plan.shredding.keep_gone();
         plan.release = false;
     }
+    if destroyed.is_ok() {
+        shredded::tell(&observed, &context).await?;
+    }
     if plan.release {
         // Before it is let go: what was destroyed last shall be told.
         status::announce(&policy, &plan, &context).await;
         finalizer::remove(&api, &*policy, FINALIZER).await?;
         return Ok(Action::await_change());
     }
+    // Before the run itself is told: what fails here is done again.
+    census::tell(&policy, &observed, &context).await?;
     let mut applied = match apply::apply(&plan, &policy, &observed, &context).await? {
         Done::Recorded => return Ok(Action::requeue(AFTER_WRITE)),
         Done::Applied(applied) => applied,

@@ -1,5 +1,7 @@
 //! What a RetentionPolicy says of itself.
 
+use std::collections::BTreeSet;
+
 use camerafleet_crds::{DestroyIntent, RetentionPolicy, RetentionPolicyStatus, RetentionRun};
 use camerafleet_footage::retention::{Outcome, due_at};
 use jiff::Timestamp;
@@ -9,7 +11,9 @@ use super::{
     apply::Applied,
     gather::{Observed, Run},
     intents,
+    look::Left,
     plan::{Plan, Shredding},
+    schedule::Schedule,
 };
 use crate::{
     conditions::{self, Verdict},
@@ -35,16 +39,22 @@ pub fn status(
             deleted_bytes: summary.deleted_bytes,
             destroyed_keys: summary.destroyed_keys,
         });
+        if summary.outcome == Outcome::Done {
+            status.last_success_time = Some(Time(summary.finished_at));
+        }
         // What a run did not look at, it does not know.
-        if summary.outcome != Outcome::Refused {
+        if summary.looked {
             status.overdue_objects = Some(summary.overdue_objects);
             status.overdue_bytes = Some(summary.overdue_bytes);
+            status.held_bytes = Some(summary.held_bytes);
             status.oldest_footage_time = summary.oldest_footage_time.map(Time);
         }
     }
+    // Irrevocable: the Tenant is deleted, and so is the policy.
+    status.shred |= policy.metadata.deletion_timestamp.is_some() && observed.tenant.is_shredded();
     status.destroy_intents = intents(&plan.shredding, applied);
     destroyed(&mut status, policy, &plan.shredding, now);
-    let mut verdicts = vec![("Ready", ready(policy, plan, applied))];
+    let mut verdicts = vec![("Ready", ready(policy, observed, plan, applied))];
     let run = observed.run.as_ref().map(run_verdict);
     let known = conditions::get(&status.conditions, "RunSucceeded").is_some();
     match run {
@@ -56,7 +66,13 @@ pub fn status(
         // Its pod is gone, and with it nothing else.
         None => {}
     }
-    verdicts.push(("KeyDestroyed", key_verdict(observed, &status, applied)));
+    let schedule = Schedule::parse(&policy.spec.schedule);
+    status.next_run_time = schedule.as_ref().and_then(|schedule| schedule.next(now)).map(Time);
+    verdicts.push(("OnTime", on_time(policy, &status, schedule.as_ref(), now)));
+    if let Some(orphaned) = &observed.orphaned {
+        verdicts.push(("NoOrphans", no_orphans(orphaned)));
+    }
+    verdicts.push(("KeyDestroyed", key_verdict(observed, &status, &plan.shredding, applied)));
     let kept = conditions::get(&status.conditions, "RunSucceeded").cloned();
     let mut conditions = conditions::merge(&status.conditions, policy.metadata.generation, &verdicts, now);
     if let Some(kept) = kept.filter(|_| conditions::get(&conditions, "RunSucceeded").is_none()) {
@@ -102,7 +118,8 @@ pub async fn announce(policy: &RetentionPolicy, plan: &Plan, context: &Context) 
     }
 }
 
-fn is_news(run: &Run, status: &RetentionPolicyStatus) -> bool {
+/// Whether the run is not told yet.
+pub(super) fn is_news(run: &Run, status: &RetentionPolicyStatus) -> bool {
     // In whole seconds, which is what an object keeps of a time.
     let known = status.last_run.as_ref().map(|run| run.started_at.0.as_second());
     let summary = run.summary.as_ref();
@@ -136,12 +153,9 @@ fn destroyed(
     status.shred_effective_until = Some(Time(due_at(now, policy.spec.snapshot_ttl)));
 }
 
-fn ready(policy: &RetentionPolicy, plan: &Plan, applied: &Applied) -> Verdict {
+fn ready(policy: &RetentionPolicy, observed: &Observed, plan: &Plan, applied: &Applied) -> Verdict {
     if policy.metadata.deletion_timestamp.is_some() {
-        return Verdict::no(
-            "Draining",
-            "The policy is deleted and goes when its last footage and key are gone. Cameras that still name it are recorded on: give them another policy.",
-        );
+        return draining(observed);
     }
     if let Err(why) = &plan.resources {
         return why.clone();
@@ -157,6 +171,31 @@ fn ready(policy: &RetentionPolicy, plan: &Plan, applied: &Applied) -> Verdict {
     }
 }
 
+/// How much keeps it, and until when: an exception to the rule that messages have no numbers, as people wait for this.
+fn draining(observed: &Observed) -> Verdict {
+    let left = match &observed.left {
+        Some(Left { objects: 0, until: None, .. }) => "Nothing of it is left".to_owned(),
+        Some(Left { objects, bytes, until }) => {
+            let mib = bytes.div_ceil(1 << 20);
+            let until = until.map_or_else(|| "now".to_owned(), |until| second(until).to_string());
+            let held =
+                if observed.holds.iter().next().is_some() { ", longer where a hold keeps it" } else { "" };
+            format!("{objects} segments ({mib} MiB) are left, and the last of them is due at {until}{held}")
+        }
+        None => "How much of it is left cannot be told without the store and Vault".to_owned(),
+    };
+    Verdict::no(
+        "Draining",
+        format!(
+            "The policy is deleted and goes when its last footage and key are gone. {left}. Cameras that still name it are recorded on: give them another policy."
+        ),
+    )
+}
+
+fn second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 fn run_verdict(run: &Run) -> Verdict {
     let Some(summary) = &run.summary else {
         return Verdict::no(
@@ -168,7 +207,10 @@ fn run_verdict(run: &Run) -> Verdict {
         return Verdict::yes("Done", summary.message.clone());
     }
     // Only words that are known become reasons: the message is a pod's.
-    const REASONS: [&str; 9] = [
+    const REASONS: [&str; 12] = [
+        "HoldsUnreadable",
+        "HoldLost",
+        "HoldNotCopied",
         "NotOurPolicy",
         "PolicyUnreadable",
         "ClocksDisagree",
@@ -183,7 +225,48 @@ fn run_verdict(run: &Run) -> Verdict {
     Verdict::no(reason, summary.message.clone())
 }
 
-fn key_verdict(observed: &Observed, status: &RetentionPolicyStatus, applied: &Applied) -> Verdict {
+/// What is left of policies that are gone without having waited for it. For how long it was to be kept is not known any
+/// more, so it is never deleted by a guess; and it keeps its cameras' keys.
+fn no_orphans(orphaned: &BTreeSet<String>) -> Verdict {
+    if orphaned.is_empty() {
+        return Verdict::yes("NoOrphans", "All footage and keys of this tenant are some RetentionPolicy's.");
+    }
+    let ids: Vec<&str> = orphaned.iter().take(5).map(String::as_str).collect();
+    Verdict::no(
+        "OrphanedFootage",
+        format!(
+            "Footage or keys are left of RetentionPolicies that are gone, as after somebody removed a finalizer: {}. Nobody knows any more for how long it was to be kept, so it stays. As an administrator create a RetentionPolicy for each, with its id in the annotation camerafleet.io/id and its old keepFor, and delete it again: it goes with the last of its footage.",
+            ids.join(", ")
+        ),
+    )
+}
+
+/// Counted from the policy's own beginning, where no run has succeeded yet.
+fn on_time(
+    policy: &RetentionPolicy,
+    status: &RetentionPolicyStatus,
+    schedule: Option<&Schedule>,
+    now: Timestamp,
+) -> Verdict {
+    let Some(schedule) = schedule else {
+        return Verdict::unknown("ScheduleUnknown", "When the job runs cannot be told from spec.schedule.");
+    };
+    let since = status.last_success_time.as_ref().or(policy.metadata.creation_timestamp.as_ref());
+    if since.is_some_and(|since| schedule.two_missed(since.0, now)) {
+        return Verdict::no(
+            "RunsMissed",
+            "For two periods of spec.schedule no run did all that was due, so footage outlives its date: see RunSucceeded, status.overdueObjects, and the policy's CronJob and its Jobs.",
+        );
+    }
+    Verdict::yes("OnSchedule", "A run did all that was due within the last two periods of spec.schedule.")
+}
+
+fn key_verdict(
+    observed: &Observed,
+    status: &RetentionPolicyStatus,
+    shredding: &Shredding,
+    applied: &Applied,
+) -> Verdict {
     if let Some(error) = observed.keys.as_ref().err().or(applied.failure.as_ref()) {
         return vault::verdict(error);
     }
@@ -197,6 +280,19 @@ fn key_verdict(observed: &Observed, status: &RetentionPolicyStatus, applied: &Ap
         return Verdict::no(
             "LogUnavailable",
             "Keys that are due are kept, as their destruction cannot be logged: see the Tenant's LogReady.",
+        );
+    }
+    let waits = !shredding.new.is_empty() || !shredding.allow.is_empty();
+    if applied.unproved && waits {
+        return Verdict::no(
+            "AdmissionNotEnforced",
+            "Keys that are due are kept while the admission policies are not proved: see the Tenant's AdmissionEnforced.",
+        );
+    }
+    if shredding.waits_for_copies {
+        return Verdict::no(
+            "HoldNotCopied",
+            "A key that is due is kept until the retention job has copied what a hold needs of it: see the LegalHolds and RunSucceeded.",
         );
     }
     if status.key_destroyed_until.is_none() {

@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     error::Error,
     identity, kube_api,
-    log::policy_revision,
+    log::{new_revision, policy_revision},
 };
 
 /// A revision that could not be logged is tried again after this.
@@ -41,8 +41,8 @@ pub async fn reconcile(policy: Arc<SharingPolicy>, context: Arc<Context>) -> Res
 /// Whether the present revision is in the log of its tenant.
 async fn log(policy: &SharingPolicy, namespace: &str, context: &Context) -> bool {
     let Some(tenant) = context.index.bound_tenant(namespace) else { return false };
-    let spec = digest::canonical(&policy.spec);
-    let entry = policy_revision(&digest::hex(&digest::sha256(spec.as_bytes())), &spec, context.now());
+    let Some(revision) = policy_revision(policy) else { return false };
+    let entry = new_revision(&revision, context.now());
     // The Tenant's LogReady says why it cannot be logged.
     context.logs.append(&tenant, &[entry], context).await.is_ok()
 }

@@ -9,6 +9,7 @@ mod gather;
 mod plan;
 mod resources;
 mod status;
+mod storage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +41,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
         identity::ensure(&api, &*tenant).await?;
         return Ok(Action::await_change());
     }
+    storage::measure(&context.index.tenants.state(), &context.metrics);
     let conditions = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     if super::is_duplicate(&api, &*tenant, &context.index.tenants, conditions, &context).await? {
         if draining {

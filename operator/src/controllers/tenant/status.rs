@@ -9,6 +9,7 @@ use super::{
     cleanup::Progress,
     gather::{Observed, StorageProblem},
     plan::Plan,
+    storage::{QUOTA, quota},
 };
 use crate::{
     conditions::{self, Truth, Verdict},
@@ -46,7 +47,8 @@ pub fn status(
         Some(progress) => draining(tenant, progress),
         None => ready(tenant, [&namespace, &vault, &storage]),
     };
-    let verdicts = [
+    let old = tenant.status.clone().unwrap_or_default();
+    let mut verdicts = vec![
         ("Ready", ready),
         ("NamespaceReady", namespace),
         ("VaultReady", vault),
@@ -55,7 +57,7 @@ pub fn status(
         ("AdmissionEnforced", admission),
         ("EgressBroad", egress),
     ];
-    let old = tenant.status.clone().unwrap_or_default();
+    verdicts.extend(quota(tenant, old.stored_bytes).map(|verdict| (QUOTA, verdict)));
     TenantStatus {
         observed_generation: tenant.metadata.generation,
         cameras: Some(observed.cameras),
@@ -83,7 +85,7 @@ fn draining(tenant: &Tenant, progress: Progress) -> Verdict {
         TenantDeletionPolicy::Shred => Verdict::no(
             "Draining",
             format!(
-                "{waits} (deletionPolicy Shred is not carried out in this version: footage lives to its date.)"
+                "Its footage is shredded by the next runs of the retention jobs; what a LegalHold covers stays until that ends. {waits}"
             ),
         ),
     }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     super::{
         gather::{Observed, SHARD},
-        keys::{Failure, Keys},
+        keys::Keys,
         revisions::Revisions,
     },
     Wanted,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     conditions::Verdict,
     context::{Placement, TenantPlan},
+    keys::KeyProblem,
 };
 
 /// Past epochs' keys stay with the shard for so long: a pod's clock may be behind.
@@ -69,7 +70,7 @@ pub fn shard(
         }
     };
     let epoch_keys = epoch_keys(wanted, observed, keys, now);
-    let failure = keys.failure.as_ref().map(Failure::verdict);
+    let failure = keys.failure.as_ref().map(KeyProblem::verdict);
     let mut cameras = BTreeMap::new();
     for (id, camera) in &wanted.cameras {
         let told = observed.current.as_ref().and_then(|current| current.cameras.get(id));

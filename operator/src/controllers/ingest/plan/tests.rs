@@ -51,7 +51,7 @@ fn retention(name: &str, epoch: &str) -> Arc<RetentionPolicy> {
 
 fn sharing(name: &str) -> Arc<SharingPolicy> {
     let spec = json!({"owners": [{"name": "a", "user": "a@example.com"}]});
-    Arc::new(SharingPolicy::new(name, serde_json::from_value(spec).unwrap()))
+    with_id(SharingPolicy::new(name, serde_json::from_value(spec).unwrap()), &format!("s-{name}"))
 }
 
 fn observed(cameras: Vec<Arc<Camera>>) -> Observed {
@@ -80,7 +80,7 @@ fn made(wanted: &Wanted) -> Keys {
 
 /// Every revision is in the log.
 fn logged(wanted: &Wanted) -> Revisions {
-    Revisions { logged: wanted.revisions.keys().cloned().collect() }
+    Revisions { logged: wanted.revisions.iter().map(|revision| revision.digest.clone()).collect() }
 }
 
 fn why<'a>(planned: &'a Planned, camera: &str) -> Option<&'a str> {
@@ -284,7 +284,7 @@ fn owned(owners: &[Option<&str>], threshold: Value) -> Arc<SharingPolicy> {
     let owner = |(i, recipient): (usize, &Option<&str>)| json!({"name": format!("o-{i}"), "user": format!("{i}@example.com"), "ageRecipient": recipient});
     let owners: Vec<Value> = owners.iter().enumerate().map(owner).collect();
     let spec = json!({"owners": owners, "consentThreshold": threshold, "custody": "Owners"});
-    Arc::new(SharingPolicy::new("building", serde_json::from_value(spec).unwrap()))
+    with_id(SharingPolicy::new("building", serde_json::from_value(spec).unwrap()), "s-building")
 }
 
 #[test]

@@ -9,6 +9,7 @@ use camerafleet_footage::{
     digest,
     ids::{CameraId, PolicyId},
     layout::{Epoch, camera_key_name, epoch_key_name},
+    log::entry::PolicyRevision,
     shard::{
         CameraConfig, OwnersConfig, PublicKeyConfig, Recording, ScheduleWindow, SpoolConfig, StoreConfig,
         Transport as ShardTransport, WindowConfig,
@@ -18,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::super::gather::Observed;
-use crate::{conditions::Verdict, identity, store};
+use crate::{conditions::Verdict, identity, log::policy_revision, store};
 
 /// Keys are made for at least so long ahead, so that recording goes on while Vault is away for a day.
 const KEYS_AHEAD: SignedDuration = SignedDuration::from_hours(26);
@@ -31,8 +32,8 @@ pub struct Wanted {
     pub cameras: BTreeMap<CameraId, WantedCamera>,
     /// The epochs whose keys shall exist, for each policy in use.
     pub epochs: BTreeMap<PolicyId, Vec<(Epoch, String)>>,
-    /// The SharingPolicy revisions in use: the spec in canonical form, by its digest in hex.
-    pub revisions: BTreeMap<String, String>,
+    /// The SharingPolicy revisions in use.
+    pub revisions: Vec<PolicyRevision>,
     /// The cameras that cannot be recorded, by name.
     pub refused: BTreeMap<String, Verdict>,
     /// The shard's settings that all cameras share; none if the store cannot be configured, with the reason.
@@ -101,14 +102,10 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
     }
 }
 
-fn revisions(observed: &Observed, cameras: &BTreeMap<CameraId, WantedCamera>) -> BTreeMap<String, String> {
+fn revisions(observed: &Observed, cameras: &BTreeMap<CameraId, WantedCamera>) -> Vec<PolicyRevision> {
     let used: BTreeSet<&String> = cameras.values().filter_map(|c| c.sharing_policy.as_ref()).collect();
     let used = observed.sharing_policies.iter().filter(|policy| used.contains(&policy.name_any()));
-    used.map(|policy| {
-        let spec = digest::canonical(&policy.spec);
-        (digest::hex(&digest::sha256(spec.as_bytes())), spec)
-    })
-    .collect()
+    used.filter_map(|policy| policy_revision(policy)).collect()
 }
 
 type Found = Option<(CameraId, (PolicyId, u64), WantedCamera)>;

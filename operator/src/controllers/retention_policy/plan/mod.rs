@@ -1,6 +1,6 @@
 //! What is to be done for a policy: a pure function of what was seen.
 
-mod cameras;
+mod others;
 mod shred;
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use camerafleet_crds::RetentionPolicy;
 use camerafleet_footage::retention::{Terms, due_at};
 use jiff::Timestamp;
 
-pub use cameras::{CameraKeys, is_cameras};
+pub use others::{OtherKeys, is_other};
 pub use shred::{Shredding, shredding};
 
 use super::{
@@ -33,7 +33,7 @@ pub struct Plan {
     pub shredding: Shredding,
     /// Nothing depends on the deleted policy any more.
     pub release: bool,
-    /// The tenant is deleted and its last footage is gone: its Cameras go, and their keys after them.
+    /// The tenant is deleted, and its last footage is gone or to be shredded: its Cameras go, and their keys after them.
     pub forget_cameras: bool,
     /// When to look again.
     pub look_again: Duration,
@@ -51,14 +51,14 @@ pub fn plan(
         (_, Err(error)) => Err(vault::verdict(error)),
         (Ok(store), Ok(target)) => Ok(resources::resources(policy, observed, store, target, args)?),
     };
-    let terms = terms(policy);
+    let terms = Terms::of(policy);
     let shredding = match &observed.keys {
         Ok(keys) => {
             let newest = observed.newest.as_ref().ok();
-            let (cameras, epochs): (Vec<_>, Vec<_>) = observed.standing.iter().cloned().partition(is_cameras);
+            let (others, epochs): (Vec<_>, Vec<_>) = observed.standing.iter().cloned().partition(is_other);
             let used = &observed.used;
             let mut plan = shredding(&observed.policy_id, terms, &epochs, keys, newest, used, now);
-            observed.cameras.shred(&cameras, used, now, &mut plan);
+            observed.others.shred(&others, used, now, &mut plan);
             plan
         }
         Err(_) => Shredding::unknown(&observed.standing),
@@ -77,8 +77,9 @@ pub fn plan(
         && !lists_our_keys(observed);
     // The last policy of a tenant that goes: without its job nobody could destroy the cameras' keys.
     let last = observed.last && observed.tenant.metadata.deletion_timestamp.is_some();
-    let forget_cameras = empty && last;
-    let release = empty && (!last || observed.cameras.all.is_empty());
+    let shredded = terms.retired && observed.tenant.is_shredded();
+    let forget_cameras = shredded || (empty && last);
+    let release = empty && (!last || observed.others.all.is_empty());
     let look_again = if works && !shredding.waits_for_recorders && !forget_cameras {
         let until = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         // A little later: the moment itself is then past.
@@ -87,11 +88,6 @@ pub fn plan(
         LOOK_AGAIN_SOON
     };
     Ok(Plan { resources, shredding, release, forget_cameras, look_again })
-}
-
-/// What the policy says of its footage.
-pub fn terms(policy: &RetentionPolicy) -> Terms {
-    Terms { keep_for: policy.spec.keep_for, retired: policy.metadata.deletion_timestamp.is_some() }
 }
 
 /// A recorder still works under this policy: keys of it are about to be made.

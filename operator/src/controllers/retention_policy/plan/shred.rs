@@ -6,7 +6,7 @@ use camerafleet_crds::DestroyIntent;
 use camerafleet_footage::{
     ids::PolicyId,
     layout::Epoch,
-    retention::{EpochUse, Shred, Terms, due_at, shred},
+    retention::{EpochUse, InUse, Shred, Terms, due_at, shred},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -30,6 +30,8 @@ pub struct Shredding {
     pub oldest_key: Option<Timestamp>,
     /// When something comes due that is not yet.
     pub next: Option<Timestamp>,
+    /// A key is due and kept only because a hold's copies are to be made first.
+    pub waits_for_copies: bool,
     /// A key is due and kept only because a recorder may still use it.
     pub waits_for_recorders: bool,
 }
@@ -92,9 +94,11 @@ pub fn shredding(
                     intended_at: Time(now),
                     log_index: None,
                     allowed: false,
+                    shred: terms.keep_for.as_secs() == 0,
                 });
             }
             Some(Shred::Wait(at)) => plan.next = plan.next.into_iter().chain([at]).min(),
+            Some(Shred::InUse(InUse::Uncopied)) => plan.waits_for_copies = true,
             Some(Shred::InUse(_)) => plan.waits_for_recorders = true,
             _ => {}
         }

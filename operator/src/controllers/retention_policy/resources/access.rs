@@ -1,4 +1,5 @@
-//! What the job may do at the API server: read its own RetentionPolicy, see which Cameras are declared, and nothing else.
+//! What the job may do at the API server: read its own RetentionPolicy, see which Cameras are declared and what is
+//! held, and nothing else.
 
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use kube::ResourceExt;
@@ -15,6 +16,7 @@ impl Parts<'_> {
                     ..rule("retentionpolicies", "get")
                 },
                 rule("cameras", "list"),
+                rule("legalholds", "list"),
             ]),
         }
     }

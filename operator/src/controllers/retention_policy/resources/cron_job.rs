@@ -12,7 +12,7 @@ use crate::{config::RunArgs, error::Error};
 /// gives up counting at a hundred missed runs, and one may be due each minute.
 const STARTING_DEADLINE_SECONDS: u32 = 3_600;
 /// A run that hangs is ended, as the next one does not begin before.
-const ACTIVE_DEADLINE_SECONDS: u32 = 3_600;
+pub(in crate::controllers::retention_policy) const ACTIVE_DEADLINE_SECONDS: u32 = 3_600;
 /// And begins nothing new a while before, so that it can report.
 const TIME_LIMIT_SECONDS: u32 = 3_000;
 /// A token is needed once, at a login.

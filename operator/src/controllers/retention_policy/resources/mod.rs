@@ -19,7 +19,11 @@ use k8s_openapi::{
 use kube::{Resource, ResourceExt};
 
 use super::{gather::Observed, store::TenantStore};
-use crate::{config::RunArgs, controllers::tenant::tenant_labels, error::Error, vault::Target};
+use crate::{
+    config::RunArgs, controllers::tenant::tenant_labels, error::Error, log::LogProblem, vault::Target,
+};
+
+pub(super) use cron_job::ACTIVE_DEADLINE_SECONDS;
 
 /// What selects retention jobs.
 pub const COMPONENT: (&str, &str) = ("camerafleet.io/component", "retention");
@@ -130,6 +134,7 @@ impl Parts<'_> {
                 .as_ref()
                 .ok()
                 .map(|log| LogAccess { store: log.store.config.clone(), origin: log.origin.clone() }),
+            log_required: !matches!(self.observed.log, Err(LogProblem::NotConfigured)),
         };
         let json = serde_json::to_string(&config).map_err(|source| Error::Build {
             doing: format!("build the configuration of {}", self.name),

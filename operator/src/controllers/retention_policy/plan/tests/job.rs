@@ -38,6 +38,7 @@ fn the_job_of_a_suspended_tenant_runs_on_with_its_own_account_and_role() {
     let only = json!([
         {"apiGroups": ["camerafleet.io"], "resources": ["retentionpolicies"], "resourceNames": ["short"], "verbs": ["get"]},
         {"apiGroups": ["camerafleet.io"], "resources": ["cameras"], "verbs": ["list"]},
+        {"apiGroups": ["camerafleet.io"], "resources": ["legalholds"], "verbs": ["list"]},
     ]);
     assert_eq!(rules, only);
 }
@@ -85,7 +86,7 @@ fn the_last_policy_of_a_deleted_tenant_stays_for_the_cameras_keys() {
     policy.metadata.deletion_timestamp = Some(Time(at(0)));
     let mut seen = observed(keys([]), &[]);
     seen.segments_left = Some(Ok(false));
-    seen.cameras.all.insert("camera-c-1".to_owned());
+    seen.others.all.insert("camera-c-1".to_owned());
     let decide = |seen: &Observed| {
         let plan = planned(&policy, seen, 10);
         (plan.release, plan.forget_cameras)
@@ -97,7 +98,7 @@ fn the_last_policy_of_a_deleted_tenant_stays_for_the_cameras_keys() {
     assert_eq!(decide(&seen), (true, false), "another policy is left");
     seen.last = true;
     assert_eq!(decide(&seen), (false, true));
-    seen.cameras.all.clear();
+    seen.others.all.clear();
     assert!(decide(&seen).0);
     seen.segments_left = Some(Ok(true));
     assert_eq!(decide(&seen), (false, false), "nothing of it before its footage is gone");

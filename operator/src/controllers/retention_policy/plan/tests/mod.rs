@@ -13,6 +13,7 @@ use std::{
 use camerafleet_crds::{DestroyIntent, ID_ANNOTATION, RetentionPolicy, Span, Tenant};
 
 use camerafleet_footage::{
+    hold::Holds,
     ids::{PolicyId, TenantId},
     layout::{Epoch, epoch_key_name},
     retention::{EpochUse, JobConfig, Outcome, Recorder, RunSummary},
@@ -36,6 +37,7 @@ use super::*;
 use crate::controllers::retention_policy::{
     apply::Applied,
     gather::{JobLog, Observed, Run, run_of},
+    look::Left,
     status,
     store::TenantStore,
 };
@@ -67,11 +69,17 @@ fn intent(n: i64, allowed: bool) -> DestroyIntent {
         intended_at: Time(at(0)),
         log_index: None,
         allowed,
+        shred: false,
     }
 }
 
 fn nobody() -> EpochUse {
-    EpochUse { listed: BTreeSet::new(), recorders: Vec::new(), max_age: Span::seconds(30) }
+    EpochUse {
+        listed: BTreeSet::new(),
+        recorders: Vec::new(),
+        max_age: Span::seconds(30),
+        uncopied: BTreeSet::new(),
+    }
 }
 
 fn keys(minutes: impl IntoIterator<Item = i64>) -> BTreeMap<Epoch, String> {
@@ -135,9 +143,13 @@ fn observed(keys: BTreeMap<Epoch, String>, recorded: &[DestroyIntent]) -> Observ
         newest: Ok(keys.keys().map(|epoch| (*epoch, None)).collect()),
         keys: Ok(keys),
         used: nobody(),
-        cameras: CameraKeys::default(),
+        others: OtherKeys::default(),
+        to_shred: Vec::new(),
+        holds: Holds::default(),
         last: false,
         standing: recorded.to_vec(),
+        orphaned: None,
+        left: None,
         segments_left: None,
         run: None,
     }

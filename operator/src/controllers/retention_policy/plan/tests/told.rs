@@ -11,7 +11,7 @@ fn told(status: &camerafleet_crds::RetentionPolicyStatus, type_: &str) -> (Strin
 
 fn run(second: i64) -> Run {
     let mut summary = RunSummary::started(at(second));
-    (summary.deleted_objects, summary.destroyed_keys) = (3, 1);
+    (summary.deleted_objects, summary.destroyed_keys, summary.looked) = (3, 1, true);
     summary.oldest_footage_time = Some(at(second - 100));
     Run { finished_at: at(second + 1), summary: Some(summary), pod: "p".into() }
 }
@@ -84,7 +84,7 @@ fn what_does_not_work_is_told() {
     seen.store = Err(Verdict::no("StoreUnavailable", "x"));
     let mut refused = run(1);
     let summary = refused.summary.as_mut().unwrap();
-    (summary.outcome, summary.reason) = (Outcome::Refused, "ClocksDisagree".into());
+    (summary.outcome, summary.reason, summary.looked) = (Outcome::Refused, "ClocksDisagree".into(), false);
     seen.run = Some(refused);
     let plan = planned(&policy, &seen, 0);
     let status = status::status(&policy, &seen, &plan, &Applied::default(), at(0));
@@ -115,4 +115,94 @@ fn a_run_is_read_from_its_pod() {
     assert_eq!(run_of(&pod(&serde_json::to_string(&summary).unwrap())), Some(run(200)));
     assert_eq!(run_of(&pod("Killed")).unwrap().summary, None);
     assert_eq!(run_of(&Pod::default()), None);
+}
+
+#[test]
+fn a_job_that_does_not_succeed_for_two_periods_is_told_and_the_next_run_is() {
+    let mut policy = policy();
+    policy.spec.schedule = "17 * * * *".into();
+    policy.metadata.creation_timestamp = Some(Time(at(0)));
+    let status = |policy: &RetentionPolicy, seen: &Observed, now: i64| {
+        let plan = planned(policy, seen, now);
+        status::status(policy, seen, &plan, &Applied::default(), at(now))
+    };
+    // The first moment of the base is 13:00.
+    let seen = observed(keys([]), &[]);
+    let early = status(&policy, &seen, 0);
+    assert_eq!(early.next_run_time, Some(Time(at(17 * 60))));
+    assert_eq!(told(&early, "OnTime"), ("True".into(), "OnSchedule".into()));
+    let late = 17 * 60 + 3_600 + 3_601;
+    assert_eq!(told(&status(&policy, &seen, late), "OnTime"), ("False".into(), "RunsMissed".into()));
+    let mut ran = observed(keys([]), &[]);
+    ran.run = Some(run(17 * 60));
+    let succeeded = status(&policy, &ran, late);
+    assert!(succeeded.last_success_time.is_some());
+    assert_eq!(told(&succeeded, "OnTime").1, "OnSchedule");
+    let mut failed = run(late - 10);
+    failed.summary.as_mut().unwrap().outcome = Outcome::Incomplete;
+    ran.run = Some(failed);
+    policy.status = Some(succeeded.clone());
+    let after = status(&policy, &ran, late);
+    assert_eq!(after.last_success_time, succeeded.last_success_time, "a failed run is none");
+}
+
+#[test]
+fn a_deleted_policy_says_how_much_keeps_it_and_until_when() {
+    let mut policy = policy();
+    policy.metadata.deletion_timestamp = Some(Time(at(0)));
+    let mut seen = observed(keys([0]), &[]);
+    let message = |seen: &Observed| {
+        let plan = planned(&policy, seen, 0);
+        let status = status::status(&policy, seen, &plan, &Applied::default(), at(0));
+        crate::conditions::get(&status.conditions, "Ready").unwrap().message.clone()
+    };
+    assert!(message(&seen).contains("cannot be told"), "{}", message(&seen));
+    seen.left = Some(Left { objects: 12, bytes: 5 << 20, until: Some(at(180)) });
+    let said = message(&seen);
+    assert!(
+        said.contains(&format!("12 segments (5 MiB) are left, and the last of them is due at {}", at(180))),
+        "{said}"
+    );
+    seen.left = Some(Left { objects: 0, bytes: 0, until: None });
+    assert!(message(&seen).contains("Nothing of it is left"));
+}
+
+#[test]
+fn what_is_left_of_policies_that_are_gone_is_told_with_their_ids() {
+    let policy = policy();
+    let mut seen = observed(keys([]), &[]);
+    let status = |seen: &Observed| {
+        let plan = planned(&policy, seen, 0);
+        status::status(&policy, seen, &plan, &Applied::default(), at(0))
+    };
+    assert!(crate::conditions::get(&status(&seen).conditions, "NoOrphans").is_none(), "another policy looks");
+    seen.orphaned = Some(BTreeSet::new());
+    assert_eq!(told(&status(&seen), "NoOrphans").0, "True");
+    seen.orphaned = Some(["p-9".to_owned()].into());
+    let orphaned = status(&seen);
+    assert_eq!(told(&orphaned, "NoOrphans"), ("False".into(), "OrphanedFootage".into()));
+    let message = &crate::conditions::get(&orphaned.conditions, "NoOrphans").unwrap().message;
+    assert!(message.contains("p-9"), "{message}");
+}
+
+#[test]
+fn what_a_run_did_not_look_at_stays_as_it_was_known() {
+    let mut policy = policy();
+    let mut seen = observed(keys([]), &[]);
+    let status = |policy: &RetentionPolicy, seen: &Observed| {
+        let plan = planned(policy, seen, 500);
+        status::status(policy, seen, &plan, &Applied::default(), at(500))
+    };
+    let mut found = run(100);
+    found.summary.as_mut().unwrap().overdue_objects = 7;
+    seen.run = Some(found);
+    policy.status = Some(status(&policy, &seen));
+    let mut stopped = run(200);
+    let summary = stopped.summary.as_mut().unwrap();
+    (summary.looked, summary.outcome, summary.reason) =
+        (false, Outcome::Incomplete, "HoldsUnreadable".into());
+    seen.run = Some(stopped);
+    let after = status(&policy, &seen);
+    assert_eq!((after.overdue_objects, after.oldest_footage_time.clone()), (Some(7), Some(Time(at(0)))));
+    assert_eq!(told(&after, "RunSucceeded").1, "HoldsUnreadable");
 }

@@ -1,0 +1,157 @@
+//! A LegalOrder of kind PreservationOrder makes a LegalHold, and nothing else: it releases nothing.
+
+use std::sync::Arc;
+
+use camerafleet_crds::{
+    HoldReference, HoldReferenceKind, LegalHold, LegalHoldSpec, LegalOrder, LegalOrderKind, LegalOrderStatus,
+    SharingPolicy, Span,
+};
+use camerafleet_footage::{
+    disclosure::{Frozen, Logged, SshKey, Verified},
+    ids::TenantId,
+};
+use jiff::Timestamp;
+use kube::{Api, Resource, ResourceExt, api::PostParams, runtime::controller::Action};
+
+use super::LOOK_AGAIN;
+use crate::{
+    conditions::{self, Truth, Verdict},
+    context::Context,
+    controllers::retention_policy::tenant_of,
+    error::Error,
+    events, identity, kube_api,
+    watch::in_namespace,
+};
+
+/// One reconciliation. Orders of other kinds are for requests, and are not looked at here.
+pub async fn reconcile(order: Arc<LegalOrder>, context: Arc<Context>) -> Result<Action, Error> {
+    let Some(namespace) = order.namespace() else { return Ok(Action::await_change()) };
+    let draining = order.metadata.deletion_timestamp.is_some();
+    if order.spec.kind != LegalOrderKind::PreservationOrder || draining {
+        return Ok(Action::await_change());
+    }
+    let api = Api::<LegalOrder>::namespaced(context.client.clone(), &namespace);
+    if identity::of(&*order).is_none() {
+        identity::ensure(&api, &*order).await?;
+        return Ok(Action::await_change());
+    }
+    if !context.index.synced.seen(&["tenants", "namespaces", "sharingpolicies"]) {
+        return Ok(Action::requeue(super::AFTER_WRITE));
+    }
+    let now = context.now();
+    let old = order.status.clone().unwrap_or_default();
+    let tenant = tenant_of(&namespace, &context).map(|(_, id)| id);
+    let policies = in_namespace(&context.index.sharing_policies, &namespace);
+    let verified = verify(&order, tenant.as_ref(), &policies, now);
+    let mut status = LegalOrderStatus {
+        observed_generation: order.metadata.generation,
+        verified: verified.is_ok() || old.hold.is_some(),
+        ..old.clone()
+    };
+    let ready = match (&old.hold, verified) {
+        // Made once: one that has ended, or was deleted, does not come back.
+        (Some(_), _) => held(),
+        (None, Err(why)) => why,
+        (None, Ok(())) => {
+            let hold = hold(&order, now);
+            let made = make(&hold, &namespace, &context).await?;
+            if made.truth == Truth::True {
+                status.hold = Some(hold.name_any());
+            }
+            made
+        }
+    };
+    status.conditions =
+        conditions::merge(&old.conditions, order.metadata.generation, &[("Ready", ready)], now);
+    kube_api::write_status(&api, &*order, order.status.as_ref(), &status).await?;
+    events::transition(&context, &order.object_ref(&()), &old.conditions, &status.conditions).await;
+    Ok(if status.hold.is_some() { Action::await_change() } else { Action::requeue(LOOK_AGAIN) })
+}
+
+fn held() -> Verdict {
+    Verdict::yes("Held", "The footage is kept by the LegalHold in status.hold; nothing is released by it.")
+}
+
+/// Whether it is an authority's word that counts here. To hold is the careful answer, so one policy that trusts the
+/// authority's key is enough.
+pub(super) fn verify(
+    order: &LegalOrder,
+    tenant: Option<&TenantId>,
+    policies: &[Arc<SharingPolicy>],
+    now: Timestamp,
+) -> Result<(), Verdict> {
+    let spec = &order.spec;
+    if tenant.is_none_or(|tenant| tenant.as_str() != spec.scope.tenant) {
+        return Err(Verdict::no(
+            "WrongTenant",
+            "The order's scope names another tenant than this namespace's: bring it to the tenant that it names, or ask the authority for one with the id in the Tenant's annotation camerafleet.io/id.",
+        ));
+    }
+    if now < spec.issued_at.0 || spec.expires_at.0 <= now {
+        return Err(Verdict::no(
+            "NotInForce",
+            "The order is not in force: see its issuedAt and expiresAt; ask the authority for another.",
+        ));
+    }
+    let invalid = |why: String| {
+        Verdict::no(
+            "SignatureInvalid",
+            format!("The order cannot be verified: {why}. Bring it as the authority signed it."),
+        )
+    };
+    let object = serde_json::to_value(order).map_err(|e| invalid(e.to_string()))?;
+    let frozen = Frozen::read("LegalOrder", &object, Logged { index: 0, at: now })
+        .map_err(|e| invalid(e.to_string()))?;
+    let order = Verified::order(&frozen).map_err(|e| invalid(e.to_string()))?;
+    let named = policies.iter().flat_map(|policy| &policy.spec.trusted_authorities);
+    let mut keys =
+        named.filter(|a| a.name == spec.authority).filter_map(|a| SshKey::parse(&a.ssh_public_key));
+    if keys.any(|key| order.signer() == Some(&key)) {
+        return Ok(());
+    }
+    Err(Verdict::no(
+        "AuthorityUnknown",
+        "No SharingPolicy of this namespace lists this authority with the key that signed the order: add it to trustedAuthorities, once its key was checked with the authority.",
+    ))
+}
+
+/// As long as the order is in force, and at most as long as a hold may be.
+pub(super) fn hold(order: &LegalOrder, now: Timestamp) -> LegalHold {
+    let scope = &order.spec.scope;
+    let left = order.spec.expires_at.0.duration_since(now).as_secs();
+    let duration = u64::try_from(left).unwrap_or(0).clamp(60, Span::days(90).as_secs());
+    let spec = LegalHoldSpec {
+        cameras: scope.cameras.clone(),
+        all_cameras: false,
+        window: scope.window.clone(),
+        reference: HoldReference { kind: HoldReferenceKind::LegalOrder, name: order.name_any() },
+        duration: Span::seconds(duration),
+        renewals: Vec::new(),
+    };
+    let mut hold = LegalHold::new(&format!("hold-{}", order.name_any()), spec);
+    // No owner: an order that is deleted releases nothing.
+    hold.metadata.namespace = order.namespace();
+    hold
+}
+
+async fn make(hold: &LegalHold, namespace: &str, context: &Context) -> Result<Verdict, Error> {
+    let api = Api::<LegalHold>::namespaced(context.client.clone(), namespace);
+    let doing = format!("make {}", kube_api::label(hold));
+    match kube_api::call(&doing, api.create(&PostParams::default(), hold)).await {
+        Ok(_) => return Ok(held()),
+        Err(Error::Kube { source, .. }) if matches!(&*source, kube::Error::Api(s) if s.code == 409) => {}
+        Err(error) => return Err(error),
+    }
+    let there = kube_api::get(&api, &hold.name_any()).await?;
+    let same = there.is_some_and(|there| {
+        let (there, ours) = (&there.spec, &hold.spec);
+        (&there.cameras, &there.window, &there.reference) == (&ours.cameras, &ours.window, &ours.reference)
+    });
+    Ok(match same {
+        true => held(),
+        false => Verdict::no(
+            "HoldNameTaken",
+            "Another LegalHold has the name of this order's: submit the order under another name.",
+        ),
+    })
+}
