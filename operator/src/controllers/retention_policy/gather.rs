@@ -164,7 +164,7 @@ pub async fn gather(
     };
     let keys = names.map(|names| epochs(names, &policy_id));
     let mut observed = Observed {
-        last: others.len() <= 1,
+        last: is_last(policy, &others),
         others: other_keys,
         holds,
         to_shred,
@@ -196,6 +196,11 @@ pub async fn gather(
     observed.segments_left = segments_left;
     look_for_cameras(&mut observed).await;
     Ok(Some(observed))
+}
+
+/// Whether a policy is the only one that is there. One that is gone, and seen once more by a watch that is behind, is not.
+fn is_last(policy: &RetentionPolicy, there: &[RetentionPolicy]) -> bool {
+    matches!(there, [only] if only.uid() == policy.uid())
 }
 
 /// The tenant that has the namespace, once both are bound to each other.
@@ -315,4 +320,24 @@ pub(super) fn run_of(pod: &Pod) -> Option<Run> {
         summary: serde_json::from_str(message).ok(),
         pod: pod.name_any(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_is_gone_is_not_the_last_one() {
+        let policy = |uid: &str| {
+            let spec = serde_json::from_value(serde_json::json!({"keepFor": "30d"})).unwrap();
+            let mut policy = RetentionPolicy::new(uid, spec);
+            policy.metadata.uid = Some(uid.to_owned());
+            policy
+        };
+        let [one, other] = ["one", "other"].map(policy);
+        assert!(is_last(&one, std::slice::from_ref(&one)));
+        assert!(!is_last(&one, &[one.clone(), other.clone()]));
+        assert!(!is_last(&one, &[other]), "the other one still has footage");
+        assert!(!is_last(&one, &[]));
+    }
 }
