@@ -56,25 +56,24 @@ pub(super) async fn join(instance: Instance, tools: &Tools, pki: &Pki, runtime: 
     let mut kubelet = process::start(instance, tools, "kubelet", &mounts, &arguments)?;
     let arguments = proxy::configure(instance, pki)?;
     let mut proxy = process::start(instance, tools, "kube-proxy", &Mounts::Machine, &arguments)?;
-    let arguments = firewall::configure(instance, pki)?;
-    let mut router = process::start(instance, tools, "kube-router", &Mounts::Machine, &arguments)?;
 
     let client = client(instance).await?;
     let health = ready::Health::new(&pki.certificate("ca"))?;
     let services = format!("http://{}:{}/healthz", instance.node_address(), proxy::HEALTH_PORT);
-    let policies = format!("http://{}:{}/healthz", instance.node_address(), firewall::HEALTH_PORT);
-    let (node, services_of, policies_of) =
-        (&mut [&mut kubelet, runtime], &mut [&mut proxy], &mut [&mut router]);
+    let (node, services_of) = (&mut [&mut kubelet, runtime], &mut [&mut proxy]);
     tokio::try_join!(
         ready::wait("the node", node, LIMIT, async || { node_is_ready(&client, &instance.netns()).await }),
         ready::wait("kube-proxy", services_of, LIMIT, async || health.ask(&services).await),
-        ready::wait("kube-router", policies_of, LIMIT, async || health.ask(&policies).await),
         ready::wait("the ServiceAccount default/default", &mut [], LIMIT, async || {
             let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
             accounts.get("default").await.map(drop).map_err(Into::into)
         }),
-    )
-    .map(drop)
+    )?;
+    // It ends, after it has said that it is healthy, if it finds no node of its name.
+    let arguments = firewall::configure(instance, pki)?;
+    let mut router = process::start(instance, tools, "kube-router", &Mounts::Machine, &arguments)?;
+    let policies = format!("http://{}:{}/healthz", instance.node_address(), firewall::HEALTH_PORT);
+    ready::wait("kube-router", &mut [&mut router], LIMIT, async || health.ask(&policies).await).await
 }
 
 async fn client(instance: Instance) -> Result<Client> {
