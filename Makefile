@@ -6,7 +6,8 @@ E2E = $(CARGO) run --quiet --locked --package camerafleet-e2e --
 MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' run --quiet --locked \
 	--package camerafleet-footage --example disclosure_model
 
-.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-retention bench-disclosure
+.PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest bench-retention \
+	bench-disclosure browser
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -64,6 +65,15 @@ fuzz:
 ## Sealing against bare age in the same run, opening, and the header's size. Its last line is JSON.
 bench-footage:
 	$(CARGO) bench --quiet --locked --package camerafleet-footage --bench footage
+
+## Recording against `ffmpeg -c copy`, and how many cameras a core takes: five minutes. Its last line is JSON.
+## BENCH_SECONDS, BENCH_CAMERAS, … for longer (ingest/benches/ingest/main.rs). It needs two cores and `make tools`.
+bench-ingest: tools
+	$(CARGO) bench --quiet --locked --package camerafleet-ingest --bench ingest
+
+## Segments of every codec in Chromium's media stack. It needs Debian's chromium-headless-shell, ffmpeg and `make tools`.
+browser: tools
+	$(CARGO) test --quiet --locked --package camerafleet-ingest --test browser -- --ignored
 
 ## A run of the retention job: 10,000 objects due among 100,000 and among 1,000,000. Its last line is JSON.
 bench-retention: tools

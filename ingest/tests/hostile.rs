@@ -19,6 +19,7 @@ use camerafleet_footage::shard::CameraState;
 use support::{
     peer::{Media, Peer, Request, Script, sdp},
     rig::{self, Rig},
+    watch::is_relayed,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,6 +60,56 @@ fn drop_by_drop() -> Script {
     })
 }
 
+/// The same after a first session that needs the relay.
+fn relayed(script: Script) -> Script {
+    let (seen, then) = (AtomicBool::new(false), script.instead.clone());
+    let instead = move |request: &Request, out: &mut TcpStream| {
+        if !seen.load(Ordering::Relaxed) {
+            let cseq = request.header("CSeq").unwrap_or_default();
+            let sdp = sdp::h264();
+            let sent = write!(
+                out,
+                "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+                sdp.len()
+            );
+            seen.store(request.method == "DESCRIBE", Ordering::Relaxed);
+            return sent.and_then(|()| out.write_all(&sdp)).is_ok();
+        }
+        then.as_ref().is_some_and(|then| then(request, out))
+    };
+    Script { instead: Some(Arc::new(instead)), ..script }
+}
+
+/// Frames that say that they are the longest there are, of a channel that nobody asked for, and never come to their end.
+fn long_frames() -> Script {
+    instead(|request, out| {
+        if request.method != "PLAY" {
+            return false;
+        }
+        let cseq = request.header("CSeq").unwrap_or_default();
+        let _ = write!(out, "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nSession: 12345678\r\n\r\n");
+        let _ = out.write_all(b"$\x08\xff\xff");
+        true
+    })
+}
+
+fn slow_body() -> Script {
+    instead(|request, out| {
+        let cseq = request.header("CSeq").unwrap_or_default();
+        let _ = write!(
+            out,
+            "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n"
+        );
+        for byte in b"v=0\r\ns=aaaaaaaaaaaaa" {
+            if request.method != "DESCRIBE" || out.write_all(&[*byte]).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        true
+    })
+}
+
 fn silent_at(method: &'static str) -> Script {
     instead(move |request, _| request.method == method)
 }
@@ -86,19 +137,25 @@ async fn a_hostile_camera_costs_its_own_recording_only() {
         ("silent2", "Timeout", silent_at("SETUP")),
         ("silent3", "Timeout", silent_at("PLAY")),
         ("stalled", "Stalled", Script { media: Media::Silence, ..Script::default() }),
-        ("foreign", "Foreign", Script { transport: ";ssrc=22345684".into(), ..Script::default() }),
+        ("foreign", "Foreign", Script { transport: ";ssrc=0abcdef0".into(), ..Script::default() }),
         ("nothing", "Garbled", broken(Vec::new())),
         ("noise", "Garbled", broken(vec![0xff; 5_000])),
         ("no-video", "UnsupportedCodec", broken(sdp::text(sdp::PCMU))),
+        ("long-frame", "Stalled", long_frames()),
+        ("slow-body", "Timeout", slow_body()),
     ];
+    // Each once more through the relay, which bounds what it holds itself.
+    let through =
+        hostile.clone().map(|(id, reason, script)| (format!("{id}-relayed"), reason, relayed(script)));
+    let hostile =
+        hostile.map(|(id, reason, script)| (id.to_owned(), reason, script)).into_iter().chain(through);
     let good = Peer::start(Script { media: Media::Clip { every_ms: 40 }, ..Script::default() });
     let mut rig = Rig::new(rig::quick());
     rig.camera("good", &good.url());
     let peers: Vec<_> = hostile
-        .into_iter()
         .map(|(id, reason, script)| {
             let peer = Peer::start(script);
-            rig.camera(id, &peer.url());
+            rig.camera(&id, &peer.url());
             (id, reason, peer)
         })
         .collect();
@@ -114,10 +171,11 @@ async fn a_hostile_camera_costs_its_own_recording_only() {
     });
     rig.run();
     rig.until_state("good", CameraState::Recording, PATIENCE).await;
-    for (id, reason, _) in &peers {
+    for (id, reason, peer) in &peers {
         let failures =
             format!("camerafleet_ingest_session_ends_total{{camera=\"{id}\",reason=\"{reason}\"}}");
         rig.until_counted(&failures, 0.0, PATIENCE).await;
+        assert_eq!(is_relayed(peer), id.ends_with("-relayed"), "{id}");
         let status = rig.status(id).unwrap();
         assert!(!status.message.is_empty() && status.state != CameraState::Recording, "{id}: {status:?}");
     }

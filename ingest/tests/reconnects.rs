@@ -28,13 +28,15 @@ const NOISE: u64 = 6 << 20;
 #[test]
 #[ignore = "the cameras' process, which the test below starts"]
 fn cameras() {
-    let peer = Peer::start(Script { media: Media::Frames(3), ..Script::default() });
-    println!("\nport {}", peer.port);
+    let ordinary = Script { media: Media::Frames(3), ..Script::default() };
+    let relayed = Script { session: "12345678;x=y".into(), ..ordinary.clone() };
+    let peers = [ordinary, relayed].map(Peer::start);
+    println!("\nports {} {}", peers[0].port, peers[1].port);
     // Until the parent is gone.
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(Duration::from_secs(1));
-            peer.forget();
+            peers.iter().for_each(Peer::forget);
         }
     });
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -47,9 +49,11 @@ async fn ten_thousand_reconnects_leave_memory_flat() {
     let mut cameras = cameras.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // Kept open until the end, so that the other process can write its last line.
     let mut lines = BufReader::new(cameras.stdout.take().unwrap()).lines();
-    let port =
-        lines.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix("port ").map(str::to_owned));
-    let url = format!("rtsp://127.0.0.1:{}/stream", port.unwrap());
+    let ports =
+        lines.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix("ports ").map(str::to_owned));
+    // Every other camera goes through the relay.
+    let urls: Vec<_> =
+        ports.unwrap().split(' ').map(|port| format!("rtsp://127.0.0.1:{port}/stream")).collect();
 
     let at_once = Duration::from_millis(1);
     let retry = retry::Limits { least: at_once, base: at_once, cap: at_once, ..retry::Limits::default() };
@@ -58,7 +62,7 @@ async fn ten_thousand_reconnects_leave_memory_flat() {
     rig.config["spool"] = serde_json::to_value(spool).unwrap();
     rig.spool.limit(spool);
     for n in 0..CAMERAS {
-        rig.camera(&format!("c{n}"), &url);
+        rig.camera(&format!("c{n}"), &urls[n % 2]);
     }
     rig.run();
     let ends = "camerafleet_ingest_session_ends_total";

@@ -111,6 +111,41 @@ fn scripts() -> Vec<(&'static str, Script)> {
                 format!("RTSP/1.0 200 OK\r\nCSeq: {{cseq}}\r\nRTP-Info: {said}\r\n\r\n")
             }),
         ),
+        // Of these the sessions after the first go through the relay.
+        (
+            "relayed",
+            Script {
+                describe_headers: "Content-Type: text/plain\r\nContent-Base: {url}/\r\n".into(),
+                ..script(auth(Scheme::Basic, PASSWORD), sdp::h264())
+            },
+        ),
+        ("relayed-digest", script(auth(Scheme::PlainSha256, PASSWORD), sdp::h264())),
+        (
+            "relayed-sdp",
+            answering("DESCRIBE", |said| {
+                format!(
+                    "RTSP/1.0 200 OK\r\nCSeq: {{cseq}}\r\nContent-Type: {said}\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+                )
+            }),
+        ),
+        (
+            "relayed-base",
+            answering("DESCRIBE", |said| {
+                let sdp = String::from_utf8(sdp::h264()).unwrap();
+                format!(
+                    "RTSP/1.0 200 OK\r\nCSeq: {{cseq}}\r\nContent-Type: x\r\nContent-Base: {said}\r\nContent-Length: {}\r\n\r\n{sdp}",
+                    sdp.len()
+                )
+            }),
+        ),
+        (
+            "relayed-session",
+            answering("SETUP", |said| {
+                format!(
+                    "RTSP/1.0 200 OK\r\nCSeq: {{cseq}}\r\nSession: {said};x=y\r\nTransport: {said};ssrc={said}\r\n\r\n"
+                )
+            }),
+        ),
         ("closes", answering("DESCRIBE", |said| said.to_owned())),
         ("sdp", script(auth(Scheme::Basic, PASSWORD), sdp::text(&words))),
         (
@@ -193,6 +228,8 @@ fn run(filter: Option<&'static str>) {
     shard.camera("no-url", &format!("rtsp://{USER}:{PASSWORD}@h:{PASSWORD}/"), false);
     shard.start();
     shard.until_state("basic", CameraState::Recording, PATIENCE);
+    shard.until_state("relayed", CameraState::Recording, PATIENCE);
+    shard.until_state("relayed-digest", CameraState::Recording, PATIENCE);
     shard.until_state("wrong-basic", CameraState::Unauthorized, PATIENCE);
     shard.until_state("wrong-digest", CameraState::Unauthorized, PATIENCE);
     // Each has been asked, and what it answered was dealt with.
@@ -231,6 +268,17 @@ fn run(filter: Option<&'static str>) {
     let log = shard.log();
     assert!(log.lines().count() > peers.len(), "something was logged");
     look_through("the log", &log);
+    let relayed = |line: &&str| line.contains("goes through the relay");
+    let cameras: Vec<&str> = log.lines().filter(relayed).collect();
+    for id in ["relayed", "relayed-digest", "relayed-sdp", "relayed-base", "relayed-session"] {
+        let said = cameras.iter().any(|line| line.contains(&format!("\"{id}\"")));
+        assert!(said, "{id} was relayed: {cameras:?}");
+    }
+    // By the camera's address; the relay's own is nobody's to look for.
+    for line in cameras {
+        let of_a_camera = |peer: &Peer| line.contains(&format!("\"127.0.0.1:{}\"", peer.port));
+        assert!(peers.iter().any(|(_, peer)| of_a_camera(peer)), "{line}");
+    }
 }
 
 #[test]

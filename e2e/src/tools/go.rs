@@ -59,6 +59,13 @@ pub(super) const TOOLS: &[GoTool] = &[
     tool("ctr", "containerd", "github.com/containerd/containerd/v2/cmd/ctr", Kind::Plain),
     tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", Kind::Plain),
     tool("versitygw", "versitygw", "github.com/versity/versitygw/cmd/versitygw", Kind::Plain),
+    // NetworkPolicies are enforced for real.
+    tool(
+        "kube-router",
+        "kube-router",
+        "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        Kind::Plain,
+    ),
     kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
     kubernetes("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),

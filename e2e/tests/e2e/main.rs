@@ -8,6 +8,7 @@ mod existing;
 mod hold;
 mod identity;
 mod mistakes;
+mod network;
 mod rbac;
 mod recording;
 mod retention;

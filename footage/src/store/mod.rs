@@ -44,6 +44,14 @@ pub fn s3(
     credential: &StoreCredential,
     timeout: Duration,
 ) -> Result<AmazonS3, StoreConfigError> {
+    builder(config, credential, timeout)?.build().map_err(|_| StoreConfigError::Settings)
+}
+
+fn builder(
+    config: &StoreConfig,
+    credential: &StoreCredential,
+    timeout: Duration,
+) -> Result<AmazonS3Builder, StoreConfigError> {
     let mut client = ClientOptions::new()
         .with_connect_timeout(CONNECT_TIMEOUT)
         .with_timeout(timeout)
@@ -61,7 +69,11 @@ pub fn s3(
         base: 2.0,
     };
     let retry = RetryConfig { backoff, max_retries: 2, retry_timeout: Duration::from_secs(30) };
-    AmazonS3Builder::new()
+    // TLS lets nobody change a body on its way, so that a hash of it in the signature (over https, a choice of S3's) would
+    // say nothing more, and recorders would hash all footage twice. What a store damages itself is seen by whoever opens it:
+    // segments and the log are authenticated by themselves. Over http the signature is all that protects a body.
+    let is_tls = config.endpoint.starts_with("https://");
+    Ok(AmazonS3Builder::new()
         .with_endpoint(config.endpoint.trim_end_matches('/'))
         .with_region(&config.region)
         .with_bucket_name(&config.bucket)
@@ -69,7 +81,32 @@ pub fn s3(
         .with_access_key_id(credential.access_key_id.as_str())
         .with_secret_access_key(credential.secret_access_key.as_str())
         .with_client_options(client)
-        .with_retry(retry)
-        .build()
-        .map_err(|_| StoreConfigError::Settings)
+        .with_unsigned_payload(is_tls)
+        .with_retry(retry))
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::aws::AmazonS3ConfigKey;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_signed_where_nothing_else_protects_them() {
+        for (endpoint, unsigned) in [("https://s3.example.com", "true"), ("http://s3.example.com", "false")] {
+            let config = StoreConfig {
+                endpoint: endpoint.into(),
+                region: "eu-1".into(),
+                bucket: "footage".into(),
+                prefix: "elm".into(),
+                path_style: true,
+                ca_bundle: None,
+            };
+            let secret = || Zeroizing::new("x".to_owned());
+            let credential = StoreCredential { access_key_id: secret(), secret_access_key: secret() };
+            let builder = builder(&config, &credential, CONNECT_TIMEOUT).unwrap();
+            let set = builder.get_config_value(&AmazonS3ConfigKey::UnsignedPayload);
+            assert_eq!(set.as_deref(), Some(unsigned), "{endpoint}");
+        }
+    }
 }

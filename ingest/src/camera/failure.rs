@@ -1,5 +1,7 @@
 //! Why a camera is not recorded, as a state and a sentence that stays the same while the cause does.
 
+use std::io;
+
 use camerafleet_footage::shard::CameraState;
 
 /// A step of making a session.
@@ -16,6 +18,8 @@ pub enum Step {
 pub enum Failure {
     /// Not `rtsp://host…` without user and password.
     BadUrl,
+    /// `rtsps://`: the library takes no TLS connection.
+    NotSupported,
     /// The name does not resolve.
     Unresolved,
     /// An address outside the tenant's networks.
@@ -42,6 +46,10 @@ pub enum Failure {
     Refused(Step),
     /// An answer that is no RTSP or SDP.
     Garbled(Step),
+    /// An answer that the library refuses and the relay can put right: the next session goes through it.
+    NeedsRelay,
+    /// The same over UDP, which cannot go through it.
+    NeedsTcp,
     /// No track that can be recorded.
     UnsupportedCodec,
     /// No parameter sets.
@@ -97,6 +105,15 @@ impl Failure {
         }
     }
 
+    /// From connecting.
+    pub fn from_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute,
+            _ => Self::NotConnected,
+        }
+    }
+
     /// Whether it is tried slowly: passwords lock accounts.
     pub fn is_slow(self) -> bool {
         matches!(self, Self::Unauthorized | Self::CredentialsMissing)
@@ -106,6 +123,7 @@ impl Failure {
     pub fn word(self) -> &'static str {
         match self {
             Self::BadUrl => "BadUrl",
+            Self::NotSupported => "NotSupported",
             Self::Unresolved => "Unresolved",
             Self::OutsideNetworks => "OutsideCameraNetworks",
             Self::ConnectionRefused => "ConnectionRefused",
@@ -119,6 +137,8 @@ impl Failure {
             Self::Redirected => "Redirected",
             Self::Refused(_) => "Refused",
             Self::Garbled(_) => "Garbled",
+            Self::NeedsRelay => "NeedsRelay",
+            Self::NeedsTcp => "NeedsTcp",
             Self::UnsupportedCodec => "UnsupportedCodec",
             Self::NoParameters => "NoParameters",
             Self::Stalled => "Stalled",
@@ -145,7 +165,9 @@ impl Failure {
             Self::Stalled | Self::NoKeyFrame => CameraState::Stalled,
             Self::KeysNotReady | Self::BadKeys => CameraState::KeysNotReady,
             Self::SpoolFull | Self::SealingFailed => CameraState::SpoolFull,
+            Self::NeedsRelay => CameraState::Connecting,
             Self::BadUrl
+            | Self::NotSupported
             | Self::Unresolved
             | Self::ConnectionRefused
             | Self::NoRoute
@@ -156,6 +178,7 @@ impl Failure {
             | Self::Redirected
             | Self::Refused(_)
             | Self::Garbled(_)
+            | Self::NeedsTcp
             | Self::Ended
             | Self::Broken
             | Self::Foreign
@@ -168,6 +191,9 @@ impl Failure {
         match self {
             Self::BadUrl => {
                 "The URL is not rtsp://host[:port]/path without user and password: correct spec.source.url."
+            }
+            Self::NotSupported => {
+                "RTSP over TLS (rtsps) is not supported: give the camera's rtsp:// URL in spec.source.url, and keep the way to it on a network of its own."
             }
             Self::Unresolved => {
                 "The name of the camera does not resolve: check spec.source.url and the cluster's DNS."
@@ -214,6 +240,10 @@ impl Failure {
             Self::Garbled(_) => {
                 "The camera's answer cannot be understood: check that spec.source.url is an RTSP server."
             }
+            Self::NeedsRelay => "The camera's answers are unusual: it is tried again in another way.",
+            Self::NeedsTcp => {
+                "The camera's answers are unusual, and can be read over TCP only: set spec.source.transport to TCP."
+            }
             Self::UnsupportedCodec => {
                 "The camera sends no H.264, H.265 or MJPEG: choose one of them in its settings."
             }
@@ -246,9 +276,83 @@ impl Failure {
     }
 }
 
+/// Whether an answer was refused for a line that the relay puts right. `text` is the error's, of an answer whose status is
+/// good. The library has no types for its reasons; its own words come first in a reason, before what it quotes.
+pub fn can_be_put_right(text: &str, step: Step) -> bool {
+    // `200 OK response to SETUP CSeq=3: reason`
+    let reason = text.split_once(" CSeq=").and_then(|(_, rest)| rest.split_once(": "));
+    let Some((_, reason)) = reason else { return false };
+    let begins = |with: &[&str]| with.iter().any(|with| reason.starts_with(with));
+    match step {
+        Step::Describe => {
+            let of_the_url =
+                reason.strip_prefix("DESCRIBE response at ").and_then(|rest| rest.split_once(' '));
+            of_the_url.is_some_and(|(_, rest)| rest.starts_with("has unexpected content type "))
+                || begins(&["bad Content-Base ", "bad Content-Location "])
+        }
+        Step::Setup => begins(&[
+            "Unparseable Session header ",
+            "Unparseable timeout ",
+            "Invalid timeout=0 in Session header ",
+        ]),
+        Step::Play => false,
+    }
+}
+
+/// Whether a packet was refused because its SSRC was announced in decimal and read as hexadecimal (retina#137).
+pub fn is_decimal_ssrc(text: &str) -> bool {
+    let digits = |after: &str| text.split_once(after).and_then(|(_, rest)| rest.get(..8));
+    let announced = digits("ssrc: 0x").and_then(|ssrc| ssrc.parse::<u32>().ok());
+    let came = digits("\nssrc: ").and_then(|ssrc| u32::from_str_radix(ssrc, 16).ok());
+    text.starts_with("wrong ssrc") && announced.is_some() && announced == came
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_relay_puts_right_goes_through_it() {
+        let answer = |step: &str, reason: &str| {
+            format!(
+                "200 OK response to {step} CSeq=3: {reason}\n\nconn: 127.0.0.1:1(me)->127.0.0.1:2\nmsg: 9"
+            )
+        };
+        for (step, reason, want) in [
+            (
+                Step::Describe,
+                "DESCRIBE response at rtsp://192.0.2.1/a has unexpected content type text/plain",
+                true,
+            ),
+            (Step::Describe, "bad Content-Base \"://\": empty host", true),
+            (Step::Describe, "bad Content-Location \"://\": empty host", true),
+            (Step::Describe, "Unable to parse SDP: bad Content-Base \"x\"", false),
+            (Step::Describe, "No parseable streams (and 1 unparseable streams)", false),
+            (Step::Describe, "Unparseable Session header \"1;x=y\"", false),
+            (Step::Setup, "Unparseable Session header \"1;x=y\"", true),
+            (Step::Setup, "Unparseable timeout 60;x=y", true),
+            (Step::Setup, "Invalid timeout=0 in Session header \"1;timeout=0\"", true),
+            (Step::Setup, "Missing Session header", false),
+            (Step::Setup, "bad channel number Unparseable timeout 1", false),
+            (Step::Play, "Unparseable timeout 60;x=y", false),
+        ] {
+            assert_eq!(can_be_put_right(&answer("ANY", reason), step), want, "{reason}");
+        }
+        assert!(!can_be_put_right("RTSP framing error: Unparseable timeout 1", Step::Setup));
+    }
+
+    #[test]
+    fn an_ssrc_in_decimal_is_told_from_another_stream_s() {
+        let packet = |announced: &str, came: &str| {
+            format!(
+                "wrong ssrc after 0 RTP pkts + 0 RTCP pkts; expecting ssrc=Some(Ssrc {{ init: PlayResponseHeader, ssrc: 0x{announced} }}) seq=None\n\nconn: a\nstream: b\nssrc: {came}\nseq: 1000\npkt: c"
+            )
+        };
+        assert!(is_decimal_ssrc(&packet("22345684", "0154f7d4")));
+        assert!(!is_decimal_ssrc(&packet("22345684", "0154f7d5")));
+        assert!(!is_decimal_ssrc(&packet("0abcdef0", "0154f6d4")));
+        assert!(!is_decimal_ssrc("Out-of-order packet or large loss\nssrc: 0154f6d4"));
+    }
 
     #[test]
     fn answers_become_states() {

@@ -9,11 +9,15 @@ use url::{Host, Url};
 use super::failure::Failure;
 
 const RESOLVE: Duration = Duration::from_secs(10);
-const RTSP_PORT: u16 = 554;
+/// Where the URL names none.
+pub const RTSP_PORT: u16 = 554;
 
 /// The camera's URL with an address, inside `networks`, in its host's place. `attempt` goes round among several.
 pub async fn pinned(url: &str, networks: &[IpNet], attempt: usize) -> Result<Url, Failure> {
     let mut url = Url::parse(url).map_err(|_| Failure::BadUrl)?;
+    if url.scheme() == "rtsps" {
+        return Err(Failure::NotSupported);
+    }
     if url.scheme() != "rtsp" || !url.username().is_empty() || url.password().is_some() {
         return Err(Failure::BadUrl);
     }
@@ -82,6 +86,7 @@ mod tests {
         for bad in ["", "http://127.0.0.1/", "rtsp://u@127.0.0.1/", "rtsp://u:p@127.0.0.1/", "rtsp:///a"] {
             assert_eq!(pinned(bad, &networks, 0).await, Err(Failure::BadUrl), "{bad}");
         }
+        assert_eq!(pinned("rtsps://127.0.0.1/", &networks, 0).await, Err(Failure::NotSupported));
         assert_eq!(pinned("rtsp://169.254.169.254/", &networks, 0).await, Err(Failure::OutsideNetworks));
     }
 }

@@ -80,6 +80,10 @@ mod tests {
     fn windows_run_past_midnight_and_through_the_change_of_the_clocks() {
         let night = window(&["Mon"], "22:00", "06:00", "Europe/London");
         let day = window(&["Wed"], "08:00", "24:00", "UTC");
+        let (spring, autumn) = (
+            window(&["Sun"], "00:30", "02:30", "Europe/London"),
+            window(&["Sun"], "01:15", "01:45", "Europe/London"),
+        );
         use Wanted::*;
         for (recording, at, want) in [
             (&Recording::Continuous, "2026-07-06T00:00:00Z", Record),
@@ -93,6 +97,19 @@ mod tests {
             // In winter UTC.
             (&night, "2026-11-23T21:59:59Z", ScheduledOff),
             (&night, "2026-11-24T05:59:59Z", Record),
+            // On 29 March 2026 London's clocks go from 01:00 to 02:00: an hour less.
+            (&spring, "2026-03-29T00:29:59Z", ScheduledOff),
+            (&spring, "2026-03-29T00:30:00Z", Record),
+            (&spring, "2026-03-29T01:29:59Z", Record),
+            (&spring, "2026-03-29T01:30:00Z", ScheduledOff),
+            // A window that does not come that day.
+            (&autumn, "2026-03-29T00:59:59Z", ScheduledOff),
+            (&autumn, "2026-03-29T01:00:00Z", ScheduledOff),
+            // On 25 October from 02:00 to 01:00: one that comes twice.
+            (&autumn, "2026-10-25T00:15:00Z", Record),
+            (&autumn, "2026-10-25T00:45:00Z", ScheduledOff),
+            (&autumn, "2026-10-25T01:15:00Z", Record),
+            (&autumn, "2026-10-25T01:45:00Z", ScheduledOff),
             (&day, "2026-11-25T23:59:59Z", Record),
             (&day, "2026-11-26T00:00:00Z", ScheduledOff),
             (&window(&["Mon"], "22:00", "06:00", "Mars/Olympus"), "2026-07-06T20:00:00Z", Unreadable),

@@ -19,12 +19,15 @@ use retina::{
     },
     codec::{CodecItem, FrameFormat, ParametersRef, VideoParameters},
 };
+use url::Url;
 
 use super::{
-    failure::{Failure, Step},
+    failure::{self, Failure, Step},
     limits::Limits,
     meter::{Meter, TooMuch},
-    network, said,
+    network,
+    relay::{self, Way},
+    said,
 };
 use crate::{
     config::diff::CameraSpec,
@@ -58,6 +61,7 @@ pub struct Camera {
     bad_packet: bool,
     /// Packets of another stream than the one announced came, and none of that one.
     foreign: bool,
+    way: Way,
     meter: Meter,
 }
 
@@ -87,19 +91,28 @@ impl Codec {
     }
 }
 
-/// Connects and plays.
+/// Connects and plays, over the given way.
 pub async fn connect(
     spec: &CameraSpec,
     limits: &Limits,
     group: &Arc<SessionGroup>,
     attempt: usize,
+    way: Way,
 ) -> Result<Camera, Failure> {
-    let url = network::pinned(&spec.camera.url, &spec.networks, attempt).await?;
+    let mut url = network::pinned(&spec.camera.url, &spec.networks, attempt).await?;
     let address = url.host_str().unwrap_or_default().to_owned();
     // An earlier session of ours may hold the only one that the camera allows.
     let stale = group.stale_sessions();
     if stale.num_sessions > 0 {
         let _ = tokio::time::timeout(limits.stale, group.await_stale_sessions(&stale)).await;
+    }
+    if way == Way::Relayed {
+        if spec.camera.transport == Transport::Udp {
+            return Err(Failure::NeedsTcp);
+        }
+        let port = url.port().unwrap_or(network::RTSP_PORT);
+        tracing::info!(camera = %spec.id, address = %format!("{address}:{port}"), "the session goes through the relay");
+        url = relay::open(&url, limits.step).await?;
     }
     let credentials = spec.credentials.as_ref().map(|credentials| Credentials {
         username: credentials.username.to_string(),
@@ -110,7 +123,15 @@ pub async fn connect(
         .user_agent("camerafleet".into())
         .session_group(group.clone())
         .session_id(SessionIdPolicy::UseFirst);
-    let mut session = step(spec, limits, Step::Describe, Session::describe(url, options)).await?;
+    let described = step(spec, limits, way, Step::Describe, Session::describe(url.clone(), options)).await;
+    let mut session = match described {
+        Err(Failure::Unauthorized)
+            if way == Way::Direct && relay::is_short_answer(&url, limits.step).await =>
+        {
+            return Err(needs_relay(spec));
+        }
+        described => described?,
+    };
 
     let streams = session.streams();
     let codecs = || streams.iter().enumerate().filter_map(|(i, stream)| Some((i, Codec::of(stream)?)));
@@ -128,15 +149,24 @@ pub async fn connect(
     };
     for i in [Some(video), audio.as_ref().map(|(i, _)| *i)].into_iter().flatten() {
         let options = SetupOptions::default().transport(transport()).frame_format(FrameFormat::MP4);
-        step(spec, limits, Step::Setup, session.setup(i, options)).await?;
+        let set_up = step(spec, limits, way, Step::Setup, session.setup(i, options)).await;
+        set_up.map_err(|failure| match failure {
+            // The library takes a relative base for a host, or for one without a name.
+            Failure::NotFound | Failure::Refused(_) | Failure::Ended | Failure::Timeout(_)
+                if way == Way::Direct && !names_a_host(&session.streams()[i]) =>
+            {
+                needs_relay(spec)
+            }
+            failure => failure,
+        })?;
         // The camera may name another host as the source of its packets.
         if spec.camera.transport == Transport::Udp && !sends_from(&session.streams()[i], &address) {
             return Err(Failure::OutsideNetworks);
         }
     }
     let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
-    let playing = step(spec, limits, Step::Play, session.play(options)).await?;
-    let demuxed = playing.demuxed().map_err(|error| failed(spec, Step::Play, &error))?;
+    let playing = step(spec, limits, way, Step::Play, session.play(options)).await?;
+    let demuxed = playing.demuxed().map_err(|error| failed(spec, way, Step::Play, &error))?;
     let audio = audio.map(|(_, track)| track);
     Ok(Camera {
         demuxed,
@@ -147,6 +177,7 @@ pub async fn connect(
         playing_since: Instant::now(),
         bad_packet: false,
         foreign: false,
+        way,
         meter: Meter::new(limits.frame_bytes),
     })
 }
@@ -164,6 +195,7 @@ fn sends_from(stream: &Stream, address: &str) -> bool {
 async fn step<T>(
     spec: &CameraSpec,
     limits: &Limits,
+    way: Way,
     step: Step,
     work: impl Future<Output = Result<T, retina::Error>>,
 ) -> Result<T, Failure> {
@@ -172,7 +204,7 @@ async fn step<T>(
     let done = tokio::time::timeout(limits.step, meter.watch(work.as_mut())).await;
     match done {
         Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(error))) => Err(failed(spec, step, &error)),
+        Ok(Ok(Err(error))) => Err(failed(spec, way, step, &error)),
         Ok(Err(TooMuch)) => {
             discard(work);
             Err(Failure::TooMuch)
@@ -192,9 +224,24 @@ fn discard<T>(session: T) {
     }
 }
 
-fn failed(spec: &CameraSpec, step: Step, error: &retina::Error) -> Failure {
+/// Whether the URL that a track is set up under has a host that a camera can have: an address, or a name with a dot.
+fn names_a_host(stream: &Stream) -> bool {
+    let host = stream.control().map_or(Some("none is needed."), Url::host_str);
+    host.is_some_and(|host| host == "localhost" || host.contains(['.', ':']))
+}
+
+/// The next session will go through the relay, which cannot carry UDP.
+fn needs_relay(spec: &CameraSpec) -> Failure {
+    match spec.camera.transport {
+        Transport::Tcp => Failure::NeedsRelay,
+        Transport::Udp => Failure::NeedsTcp,
+    }
+}
+
+fn failed(spec: &CameraSpec, way: Way, step: Step, error: &retina::Error) -> Failure {
     let text = error.to_string();
     let failure = match error.status_code() {
+        Some(200..300) if way == Way::Direct && failure::can_be_put_right(&text, step) => needs_relay(spec),
         Some(status) => Failure::from_status(status, spec.credentials.is_some(), step),
         None => Failure::from_text(&text, step),
     };
@@ -274,6 +321,11 @@ impl Camera {
                 if text.contains("\npkt: ") {
                     self.bad_packet = true;
                     self.foreign |= text.contains("wrong ssrc");
+                    if self.way == Way::Direct && failure::is_decimal_ssrc(&text) {
+                        let failure = needs_relay(spec);
+                        log(spec, failure, None, &text);
+                        return Err(failure);
+                    }
                     return Ok(Item::BadPacket);
                 }
                 let failure = if text.starts_with("Error reading") || text.contains("EOF") {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     failure::Failure,
+    relay::Route,
     retry::{self, Attempt, Backoff},
     schedule::{self, Wanted},
     session::{self, Camera, Item},
@@ -40,6 +41,7 @@ pub struct Task {
     group: Arc<SessionGroup>,
     started: Instant,
     attempts: usize,
+    route: Route,
 }
 
 impl Task {
@@ -50,7 +52,7 @@ impl Task {
         stop: CancellationToken,
     ) -> Result<Self, SealingError> {
         let spec = specs.borrow_and_update().clone();
-        let recorder = Recorder::new(context.clone(), spec.clone())?;
+        let recorder = Recorder::new(context.clone(), spec.clone(), retry::random())?;
         Ok(Self {
             context,
             specs,
@@ -60,6 +62,7 @@ impl Task {
             group: Arc::default(),
             started: Instant::now(),
             attempts: 0,
+            route: Route::default(),
         })
     }
 
@@ -73,6 +76,8 @@ impl Task {
                 self.pause(self.context.limits.tick).await;
                 continue;
             }
+            // The configuration may change while a session lasts.
+            let url = self.spec.camera.url.clone();
             let (end, recorded) = self.session().await;
             let reason = match &end {
                 End::Stopped => "Stop".to_owned(),
@@ -88,6 +93,7 @@ impl Task {
                 End::Stopped => break,
                 End::Changed => backoff.reset(),
                 End::Failed(failure) => {
+                    self.route.failed(&url, failure);
                     self.failed(failure, recorded);
                     let attempt = Attempt {
                         recorded,
@@ -180,7 +186,8 @@ impl Task {
         self.attempts += 1;
         let spec = self.spec.clone();
         let stop = self.stop.clone();
-        let connect = session::connect(&spec, &self.context.limits, &self.group, self.attempts);
+        let way = self.route.way(&spec.camera.url);
+        let connect = session::connect(&spec, &self.context.limits, &self.group, self.attempts, way);
         let connected = tokio::select! {
             () = stop.cancelled() => return (End::Stopped, Duration::ZERO),
             connected = connect => connected,

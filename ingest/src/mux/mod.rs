@@ -1,5 +1,5 @@
 //! Fragmented MP4, pure: samples in, bytes out. Each segment stands alone (`ftyp`, `moov` with `mvex`, then
-//! `moof` + `mdat` about once a second), so that memory holds one fragment and not one segment.
+//! `moof` + `mdat` about twice a second), so that memory holds one fragment and not one segment.
 
 mod fragment;
 pub mod init;

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use super::{VIDEO_TIMESCALE, VideoSample};
 
-/// A fragment's least length.
-const SPAN: i64 = VIDEO_TIMESCALE as i64;
+/// A fragment's least length: half a second, which is held in memory.
+const SPAN: i64 = VIDEO_TIMESCALE as i64 / 2;
 /// Bytes after which a fragment is given out whatever its length.
 const BYTES: usize = 8 << 20;
 /// Frames, likewise.
@@ -165,6 +165,8 @@ fn clamp(length: i64) -> u32 {
 mod tests {
     use super::*;
 
+    const SECOND: i64 = VIDEO_TIMESCALE as i64;
+
     fn sample(pts: i64, sync: bool) -> VideoSample {
         VideoSample { pts, sync, data: bytes::Bytes::from_static(b"x") }
     }
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_in_order_go_out_once_a_second_with_the_lengths_between_them() {
+    fn frames_in_order_go_out_twice_a_second_with_the_lengths_between_them() {
         let mut queue = Queue::new(None);
         let mut runs = Vec::new();
         for i in 0..60 {
@@ -190,7 +192,7 @@ mod tests {
         }
         runs.extend(queue.finish(Some(60 * 3_600), |end, _| end));
         let starts: Vec<_> = runs.iter().map(|r| r.start).collect();
-        assert_eq!(starts, [0, 90_000, 180_000]);
+        assert_eq!(starts, [0, 46_800, 93_600, 140_400, 187_200]);
         assert!(runs.iter().flat_map(times).all(|(dts, pts, length)| dts == pts && length == 3_600));
         assert_eq!(queue.end(), 60 * 3_600);
     }
@@ -237,12 +239,12 @@ mod tests {
         let mut queue = Queue::new(None);
         let mut runs = Vec::new();
         for i in 0..4 {
-            runs.extend(queue.push(sample(i * SPAN, true)));
+            runs.extend(queue.push(sample(i * SECOND, true)));
         }
-        runs.extend(queue.finish(Some(4 * SPAN), |end, _| end));
+        runs.extend(queue.finish(Some(4 * SECOND), |end, _| end));
         assert_eq!(runs.len(), 4);
-        assert!(runs.iter().flat_map(times).all(|(_, _, length)| i64::from(length) == SPAN));
-        assert_eq!(queue.end(), 4 * SPAN);
+        assert!(runs.iter().flat_map(times).all(|(_, _, length)| i64::from(length) == SECOND));
+        assert_eq!(queue.end(), 4 * SECOND);
     }
 
     #[test]

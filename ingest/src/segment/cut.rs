@@ -10,6 +10,8 @@ const PATIENCE_MS: u64 = 60_000;
 const BYTES: u64 = 64 << 20;
 /// And of this many wherever it is: a camera that sends more than any does must not fill the spool by itself.
 const MOST_BYTES: u64 = 96 << 20;
+/// What stays of a stream's first segment at least.
+const FIRST_MS: u64 = 2_000;
 
 /// Why a segment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,12 @@ pub struct View {
     pub parameters_changed: bool,
 }
 
+/// The length to reach of a stream's first segment, which is shorter by a part that `random` chooses (0: by nothing): a
+/// pod's cameras begin together, and their segments are not all to end and go to the store together, too.
+pub fn first_length(target_ms: u64, random: u64) -> u64 {
+    target_ms - random % (target_ms.saturating_sub(FIRST_MS) + 1)
+}
+
 /// Decides.
 pub fn decide(view: &View) -> Step {
     let Some(open) = view.open_ms else {
@@ -122,6 +130,21 @@ pub fn decide(view: &View) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn first_segments_are_of_any_length_from_two_seconds_on() {
+        for (target, random, want) in [
+            (60_000, 0, 60_000),
+            (60_000, 1, 59_999),
+            (60_000, 58_000, 2_000),
+            (60_000, 58_001, 60_000),
+            (60_000, u64::MAX, 60_000 - u64::MAX % 58_001),
+            (2_000, 12_345, 2_000),
+            (1_000, 12_345, 1_000),
+        ] {
+            assert_eq!(first_length(target, random), want, "{target} {random}");
+        }
+    }
 
     #[test]
     fn segments_begin_at_random_access_points_and_end_for_a_reason() {

@@ -53,6 +53,8 @@ pub struct Recorder {
     gap: Option<GapReason>,
     /// The usual length of a frame, 90 kHz.
     typical: u32,
+    /// Until the stream's first segment is over: what [`cut::first_length`] chooses by.
+    first: Option<u64>,
 }
 
 /// The open segment.
@@ -67,8 +69,8 @@ struct Open {
 }
 
 impl Recorder {
-    /// With a stream of its own.
-    pub fn new(context: Context, spec: Arc<CameraSpec>) -> Result<Self, SealingError> {
+    /// With a stream of its own, whose first segment is shortened by a part that `random` chooses (0: by nothing).
+    pub fn new(context: Context, spec: Arc<CameraSpec>, random: u64) -> Result<Self, SealingError> {
         let sealer = Sealer::new(spec.clone(), context.spool.clone())?;
         context.board.recorder(&spec.id, sealer.recorder());
         let typical = VIDEO_TIMESCALE / 25;
@@ -81,6 +83,7 @@ impl Recorder {
             policy_changed: false,
             gap: None,
             typical,
+            first: Some(random),
         })
     }
 
@@ -161,13 +164,14 @@ impl Recorder {
     }
 
     async fn step(&mut self, placed: Placed, may_hold: bool) -> Result<bool, RecordError> {
+        let target_ms = self.spec.camera.segment_duration_ms;
         let view = View {
             open_ms: self
                 .open
                 .as_ref()
                 .map(|open| u64::try_from(us(placed.pts - open.zero) / 1_000).unwrap_or(0)),
             open_bytes: self.open.as_ref().map_or(0, |open| open.bytes),
-            target_ms: self.spec.camera.segment_duration_ms,
+            target_ms: self.first.map_or(target_ms, |random| cut::first_length(target_ms, random)),
             sync: placed.frame.access == Access::Start,
             verdict: placed.verdict,
             clock_pending: self.session.clock_pending,
@@ -295,6 +299,7 @@ impl Recorder {
             self.session.wall.restart();
             return Ok(Vec::new());
         };
+        self.first = None;
         let mut place = None;
         let rest = open.muxer.finish(next_pts.map(|pts| pts - open.zero), |end, last| {
             let (placed, length_us) = self.session.wall.finish(us(end), us(last), continues);

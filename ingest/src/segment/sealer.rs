@@ -124,10 +124,15 @@ struct Open {
     written: u64,
     /// Where fragments end that are not whole on disk yet, and the place in time up to there.
     ends: VecDeque<(u64, Placed)>,
+    /// How much of it, ms, is whole on disk.
+    whole_ms: u64,
 }
 
 /// age seals in chunks of this many bytes, and writes one when the next has begun.
 const CHUNK: u64 = 64 << 10;
+/// A camera that fills no chunk within this (ms) has one filled up: a kill may lose 5 s, and a fragment is on its way, too.
+/// So a camera that sends little is stored as if it sent up to 175 kbit/s.
+const FILL_MS: u64 = 3_000;
 
 impl Sealer {
     /// A new stream.
@@ -172,7 +177,8 @@ impl Sealer {
             sequence: writer.sequence(),
             tracks,
         };
-        self.open = Some(Open { writer, epoch, name, journal, written: 0, ends: VecDeque::new() });
+        self.open =
+            Some(Open { writer, epoch, name, journal, written: 0, ends: VecDeque::new(), whole_ms: 0 });
         Ok(())
     }
 
@@ -188,6 +194,13 @@ impl Sealer {
         }
         open.written += fragment.len() as u64;
         open.ends.push_back((open.written, so_far));
+        if let Some(padding) = open.padding(so_far) {
+            if let Err(error) = open.writer.write_all(&padding) {
+                self.abandon();
+                return Err(error.into());
+            }
+            open.written += padding.len() as u64;
+        }
         // What would be lost by a kill is no more than one chunk and what was not handed on yet. That it cannot be noted
         // is no reason not to record.
         if let Err(error) = open.note(&self.spec) {
@@ -252,11 +265,27 @@ impl Sealer {
 }
 
 impl Open {
+    /// A `free` box (ISO/IEC 14496-12, 8.1.2), which readers skip, up to the first byte of the next chunk, where what was
+    /// written has waited long for its chunk to be full.
+    fn padding(&self, so_far: Placed) -> Option<Vec<u8>> {
+        let waits = so_far.duration_ms.saturating_sub(self.whole_ms) >= FILL_MS;
+        let whole = self.written.saturating_sub(1) / CHUNK * CHUNK;
+        if !waits || self.ends.iter().all(|(end, _)| *end <= whole) {
+            return None;
+        }
+        let length = (CHUNK - self.written % CHUNK + 1).max(8);
+        let mut padding = vec![0; usize::try_from(length).ok()?];
+        padding[..4].copy_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
+        padding[4..8].copy_from_slice(b"free");
+        Some(padding)
+    }
+
     /// Notes how much of the file is whole.
     fn note(&mut self, spec: &CameraSpec) -> io::Result<()> {
         let whole = self.written.saturating_sub(1) / CHUNK * CHUNK;
         let count = self.ends.iter().take_while(|(end, _)| *end <= whole).count();
         let Some((_, placed)) = self.ends.drain(..count).next_back() else { return Ok(()) };
+        self.whole_ms = placed.duration_ms;
         let name =
             SegmentName { start_ms: placed.start_ms, duration_ms: placed.duration_ms, ..self.name.clone() };
         let finished_ms = placed.start_ms + i64::try_from(placed.duration_ms).unwrap_or(0);
@@ -355,6 +384,7 @@ mod tests {
                 Kind::LossRecord => losses.push((entry.meta.key, LossRecord::from_json(&bytes).unwrap())),
                 _ => assert!(SealedHeader::parse(&bytes).unwrap().identity.sequence > 0),
             }
+            spool.give_back(entry.number, true, None);
         }
         let [(key, loss)] = &losses[..] else { panic!("{} loss records", losses.len()) };
         loss.verify(&stream_key).unwrap();

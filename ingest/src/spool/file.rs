@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+use camerafleet_footage::ids::CameraId;
+
 use super::{Meta, Spool};
 
 /// Every entry of a journal takes the same room, so that a new one covers the old.
@@ -20,6 +22,7 @@ const ENTRY: usize = 2_048;
 /// An open file of the spool. Dropped, it is removed.
 pub struct SpoolFile {
     spool: Arc<Spool>,
+    camera: CameraId,
     file: File,
     path: PathBuf,
     bytes: Arc<AtomicU64>,
@@ -64,9 +67,9 @@ pub(super) fn journal_path(path: &Path) -> PathBuf {
 }
 
 impl SpoolFile {
-    pub(super) fn create(spool: Arc<Spool>, path: PathBuf) -> io::Result<Self> {
+    pub(super) fn create(spool: Arc<Spool>, camera: CameraId, path: PathBuf) -> io::Result<Self> {
         let file = File::create_new(&path)?;
-        Ok(Self { spool, file, path, bytes: Arc::default(), kept: false })
+        Ok(Self { spool, camera, file, path, bytes: Arc::default(), kept: false })
     }
 
     /// Its journal, empty.
@@ -83,15 +86,15 @@ impl SpoolFile {
 
 impl Write for SpoolFile {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.spool.reserve(data.len() as u64)?;
+        self.spool.reserve(&self.camera, data.len() as u64)?;
         match self.file.write(data) {
             Ok(written) => {
-                self.spool.release((data.len() - written) as u64);
+                self.spool.release(&self.camera, (data.len() - written) as u64);
                 self.bytes.fetch_add(written as u64, Ordering::Relaxed);
                 Ok(written)
             }
             Err(error) => {
-                self.spool.release(data.len() as u64);
+                self.spool.release(&self.camera, data.len() as u64);
                 Err(error)
             }
         }
@@ -105,7 +108,7 @@ impl Write for SpoolFile {
 impl Drop for SpoolFile {
     fn drop(&mut self) {
         if !self.kept {
-            self.spool.release(self.bytes.load(Ordering::Relaxed));
+            self.spool.release(&self.camera, self.bytes.load(Ordering::Relaxed));
             // Often there is none.
             let _ = fs::remove_file(journal_path(&self.path));
             if let Err(error) = fs::remove_file(&self.path) {

@@ -27,6 +27,8 @@ use crate::metrics::Metrics;
 
 /// Above this share of its bound (tenths) a spool that was full still counts as full.
 const STILL_FULL: u64 = 9;
+/// Failed uploads after which an entry is overtaken by its camera's next.
+const MAX_HOLDING_BACK: u32 = 8;
 /// Segments given up that wait for their streams to record it; of more, the oldest are forgotten.
 const MAX_GIVEN_UP: usize = 4_096;
 
@@ -46,7 +48,53 @@ struct State {
     next: u64,
     /// Bytes of pending and open files.
     used: u64,
+    /// The same by camera.
+    held: BTreeMap<CameraId, u64>,
+    /// How much each camera is expected to send, of all of them.
+    weights: BTreeMap<CameraId, u64>,
     full: bool,
+}
+
+impl State {
+    /// Whether a camera has more than its share of the room. Of one that is not expected any is too much.
+    fn is_over(&self, camera: &CameraId) -> bool {
+        let all: u128 = self.weights.values().map(|weight| u128::from(*weight)).sum();
+        let weight = u128::from(self.weights.get(camera).copied().unwrap_or(0));
+        let held = u128::from(self.held.get(camera).copied().unwrap_or(0));
+        held * all.max(1) > u128::from(self.limit.size) * weight
+    }
+
+    /// What goes when `writer` needs room: the oldest, of the cameras that have more than their share where there are such,
+    /// so that a camera that sends more than it should costs the others nothing.
+    fn victim(&self, writer: &CameraId) -> Option<u64> {
+        let waiting = || self.pending.values().filter(|entry| !entry.taken);
+        let oldest = waiting().find(|entry| self.is_over(&entry.meta.camera));
+        let oldest = oldest.or_else(|| waiting().next().filter(|_| !self.is_over(writer)));
+        oldest.map(|entry| entry.number)
+    }
+
+    /// Full no more, where there is room again.
+    fn relax(&mut self) {
+        self.full &= self.used > self.limit.size / 10 * STILL_FULL;
+    }
+
+    fn take_room(&mut self, camera: &CameraId, bytes: u64) {
+        self.used = self.used.saturating_add(bytes);
+        match self.held.get_mut(camera) {
+            Some(held) => *held = held.saturating_add(bytes),
+            None => _ = self.held.insert(camera.clone(), bytes),
+        }
+    }
+
+    fn give_room(&mut self, camera: &CameraId, bytes: u64) {
+        self.used = self.used.saturating_sub(bytes);
+        if let Some(held) = self.held.get_mut(camera) {
+            *held = held.saturating_sub(bytes);
+            if *held == 0 {
+                self.held.remove(camera);
+            }
+        }
+    }
 }
 
 /// The spool.
@@ -68,19 +116,26 @@ impl Spool {
             metrics.lost.with_label_values(&["", "Killed"]).inc_by(lost);
         }
         let found = entry::scan(&pending)?;
-        let used = found.values().map(|entry| entry.meta.bytes).sum();
-        if !found.is_empty() {
-            tracing::info!(segments = found.len(), bytes = used, "found segments of an earlier container");
-        }
-        let state = State {
+        let mut state = State {
             // Until the configuration says.
             limit: SpoolConfig { size: u64::MAX, max_age_seconds: u64::MAX },
             next: found.keys().next_back().map_or(0, |n| n + 1),
-            pending: found,
+            pending: BTreeMap::new(),
             given_up: VecDeque::new(),
-            used,
+            used: 0,
+            held: BTreeMap::new(),
+            weights: BTreeMap::new(),
             full: false,
         };
+        found.values().for_each(|entry| state.take_room(&entry.meta.camera, entry.meta.bytes));
+        if !found.is_empty() {
+            tracing::info!(
+                segments = found.len(),
+                bytes = state.used,
+                "found segments of an earlier container"
+            );
+        }
+        state.pending = found;
         Ok(Arc::new(Self {
             root: root.to_owned(),
             state: Mutex::new(state),
@@ -91,13 +146,22 @@ impl Spool {
 
     /// The bounds from now on.
     pub fn limit(&self, limit: SpoolConfig) {
-        self.lock().limit = limit;
+        let mut state = self.lock();
+        state.limit = limit;
+        state.relax();
+    }
+
+    /// How much each camera is expected to send: its share of the room, for when there is too little. Without any, the
+    /// oldest goes, whosever it is.
+    pub fn share(&self, weights: BTreeMap<CameraId, u64>) {
+        self.lock().weights = weights;
     }
 
     /// Begins a file for a camera's segment.
     pub fn create(self: &Arc<Self>, camera: &CameraId) -> io::Result<SpoolFile> {
         let number = self.number();
-        SpoolFile::create(self.clone(), self.root.join("open").join(format!("{number:020}-{camera}")))
+        let path = self.root.join("open").join(format!("{number:020}-{camera}"));
+        SpoolFile::create(self.clone(), camera.clone(), path)
     }
 
     /// A finished file waits for the store from now on.
@@ -111,7 +175,7 @@ impl Spool {
         let moved = entry::write_meta(&pending, number, &meta)
             .and_then(|()| std::fs::rename(&path, pending.join(entry::data_name(number))));
         if let Err(error) = moved {
-            self.release(bytes);
+            self.release(&meta.camera, bytes);
             let _ = std::fs::remove_file(&path);
             let _ = std::fs::remove_file(pending.join(entry::meta_name(number)));
             return Err(error);
@@ -121,17 +185,27 @@ impl Spool {
         Ok(())
     }
 
-    /// The oldest entry whose time to be tried has come, taken for an upload; else when to look again.
+    /// The oldest entry whose time to be tried has come, taken for an upload; else when to look again. A camera's entries
+    /// come one after the other: so they reach the store in their order, and no camera takes the others' turn.
     pub fn take(&self, now: Instant) -> Result<Entry, Option<Instant>> {
         let mut state = self.lock();
         let mut soonest: Option<Instant> = None;
-        for entry in state.pending.values_mut().filter(|entry| !entry.taken) {
+        let mut waiting = BTreeSet::new();
+        for entry in state.pending.values_mut() {
+            if waiting.contains(&entry.meta.camera) {
+                continue;
+            }
             match entry.not_before {
+                _ if entry.taken => {}
                 Some(at) if at > now => soonest = Some(soonest.map_or(at, |soonest| soonest.min(at))),
                 _ => {
                     entry.taken = true;
                     return Ok(entry.clone());
                 }
+            }
+            // What fails again and again for a reason of its own must not hold back the rest for ever.
+            if entry.taken || entry.attempts < MAX_HOLDING_BACK {
+                waiting.insert(entry.meta.camera.clone());
             }
         }
         Err(soonest)
@@ -143,8 +217,7 @@ impl Spool {
             let stored = self.lock().pending.remove(&number);
             if let Some(entry) = stored {
                 self.delete(&entry);
-                let mut state = self.lock();
-                state.full &= state.used > state.limit.size / 10 * STILL_FULL;
+                self.lock().relax();
             }
             return;
         }
@@ -192,18 +265,18 @@ impl Spool {
         self.metrics.spool_bytes.set(i64::try_from(state.used).unwrap_or(i64::MAX));
     }
 
-    /// Makes room for `bytes` more, at the oldest pending segments' cost.
-    pub(crate) fn reserve(&self, bytes: u64) -> io::Result<()> {
+    /// Makes room for `bytes` more of a camera's, at the oldest pending segments' cost.
+    pub(crate) fn reserve(&self, camera: &CameraId, bytes: u64) -> io::Result<()> {
         loop {
             let victim = {
                 let mut state = self.lock();
                 if state.used.saturating_add(bytes) <= state.limit.size {
-                    state.used += bytes;
+                    state.take_room(camera, bytes);
                     return Ok(());
                 }
                 state.full = true;
-                let oldest = state.pending.iter().find(|(_, entry)| !entry.taken).map(|(number, _)| *number);
-                oldest.and_then(|number| state.pending.remove(&number))
+                let victim = state.victim(camera);
+                victim.and_then(|number| state.pending.remove(&number))
             };
             let Some(entry) = victim else {
                 let why = "the spool's bound is reached by segments that are open or being uploaded";
@@ -213,9 +286,8 @@ impl Spool {
         }
     }
 
-    pub(crate) fn release(&self, bytes: u64) {
-        let mut state = self.lock();
-        state.used = state.used.saturating_sub(bytes);
+    pub(crate) fn release(&self, camera: &CameraId, bytes: u64) {
+        self.lock().give_room(camera, bytes);
     }
 
     /// For an entry that is in the queue no more.
@@ -250,7 +322,7 @@ impl Spool {
                 tracing::warn!(%error, "cannot remove a file of the spool");
             }
         }
-        self.release(entry.meta.bytes);
+        self.release(&entry.meta.camera, entry.meta.bytes);
         self.changed.notify_waiters();
     }
 

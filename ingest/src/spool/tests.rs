@@ -7,13 +7,17 @@ fn camera(name: &str) -> CameraId {
 }
 
 fn put(spool: &Arc<Spool>, key: &str, bytes: usize, finished_ms: i64) -> io::Result<()> {
-    let mut file = spool.create(&camera("c1"))?;
+    put_for(spool, "c1", key, bytes, finished_ms)
+}
+
+fn put_for(spool: &Arc<Spool>, whose: &str, key: &str, bytes: usize, finished_ms: i64) -> io::Result<()> {
+    let mut file = spool.create(&camera(whose))?;
     file.write_all(&vec![7; bytes])?;
     let epoch = Some(EpochKey { start: finished_ms, name: format!("epoch-{key}") });
     let meta = Meta {
         kind: Kind::Segment,
         key: key.into(),
-        camera: camera("c1"),
+        camera: camera(whose),
         epoch,
         segment: None,
         finished_ms,
@@ -52,15 +56,22 @@ fn first_in_first_out_and_over_a_restart() {
     let first = spool.take(Instant::now()).unwrap();
     assert!(first.found && first.meta.key == "a/1");
     assert_eq!(std::fs::read(spool.path(first.number)).unwrap().len(), 10);
+    assert_eq!(spool.take(Instant::now()).unwrap_err(), None, "its camera's next waits for it");
+    spool.give_back(first.number, true, None);
     let second = spool.take(Instant::now()).unwrap();
     assert_eq!(second.meta.key, "a/2");
-    spool.give_back(first.number, true, None);
     let later = Instant::now() + std::time::Duration::from_secs(60);
     spool.give_back(second.number, false, Some(later));
-    assert_eq!(spool.take(Instant::now()).unwrap().meta.key, "a/3");
-    assert_eq!(spool.take(Instant::now()).unwrap_err(), Some(later));
-    assert_eq!(spool.take(later).unwrap().attempts, 1);
-    assert_eq!(spool.bytes(), 25);
+    assert_eq!(spool.take(Instant::now()).unwrap_err(), Some(later), "nor is it overtaken");
+    put_for(&spool, "c2", "b/1", 1, 4).unwrap();
+    assert_eq!(spool.take(Instant::now()).unwrap().meta.key, "b/1", "another camera does not wait");
+    for attempts in 1..MAX_HOLDING_BACK {
+        let again = spool.take(later).unwrap();
+        assert_eq!((again.attempts, again.meta.key.as_str()), (attempts, "a/2"));
+        spool.give_back(again.number, false, Some(later));
+    }
+    assert_eq!(spool.take(Instant::now()).unwrap().meta.key, "a/3", "but not for ever");
+    assert_eq!(spool.bytes(), 26);
     let starts: Vec<_> = spool.pending()[&camera("c1")].iter().map(|epoch| epoch.start).collect();
     assert_eq!(starts, [2, 3]);
 }
@@ -133,6 +144,34 @@ fn beyond_its_bound_the_oldest_goes_and_is_counted() {
     assert!(!spool.is_full());
     let left = std::fs::read_dir(directory.path().join("pending")).unwrap().count();
     assert_eq!(left, 0);
+}
+
+#[test]
+fn a_camera_that_sends_more_than_it_should_costs_the_others_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let metrics = Metrics::new();
+    let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
+    spool.limit(SpoolConfig { size: 400, max_age_seconds: 10 });
+    spool.share([("c1", 1), ("c2", 2), ("c3", 1)].map(|(id, weight)| (camera(id), weight)).into());
+    put_for(&spool, "c1", "a/1", 60, 1).unwrap();
+    put_for(&spool, "c2", "b/1", 150, 2).unwrap();
+    for n in 1..=30 {
+        put_for(&spool, "c3", &format!("c/{n}"), 50, 2 + n).unwrap();
+    }
+    assert_eq!(keys(&spool), ["a/1", "b/1", "c/28", "c/29", "c/30"]);
+    assert_eq!((lost(&metrics, "SpoolFull"), spool.bytes()), (0, 360));
+    // What it writes without an end is its own loss, too.
+    let mut open = spool.create(&camera("c3")).unwrap();
+    let written = (0..).find(|_| open.write_all(&[0; 50]).is_err()).unwrap();
+    assert_eq!((written, keys(&spool)), (3, vec!["a/1".to_owned(), "b/1".into()]));
+    drop(open);
+    // All as they should: the oldest goes.
+    put_for(&spool, "c3", "c/31", 100, 40).unwrap();
+    put_for(&spool, "c1", "a/2", 40, 41).unwrap();
+    put_for(&spool, "c2", "b/2", 50, 42).unwrap();
+    assert_eq!(keys(&spool), ["a/1", "b/1", "c/31", "a/2", "b/2"]);
+    put_for(&spool, "c1", "a/3", 40, 43).unwrap();
+    assert_eq!(keys(&spool), ["b/1", "c/31", "a/2", "b/2", "a/3"]);
 }
 
 #[test]

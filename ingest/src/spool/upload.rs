@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use camerafleet_footage::{ids::CameraId, shard::CameraConfig};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +71,8 @@ impl Uploader {
             let current = config.borrow_and_update().clone();
             if let (Some(shard), Some(secrets)) = (&current.shard, &current.secrets) {
                 self.spool.limit(shard.config.spool);
+                let weight = |(id, camera): (&CameraId, &CameraConfig)| (id.clone(), camera.expected_bitrate);
+                self.spool.share(shard.config.cameras.iter().map(weight).collect());
                 let wanted = (shard.config.store.clone(), secrets.store());
                 if built.as_ref() != Some(&wanted) {
                     let (config, credential) = &wanted;

@@ -48,7 +48,9 @@ pub fn length_ms(path: &Path) -> f64 {
     let bytes = std::fs::read(path).unwrap();
     let mut rest = &bytes[..];
     let mut ticks = 0;
-    while let Ok(Any::Moof(_) | Any::Ftyp(_) | Any::Moov(_) | Any::Mdat(_)) = Any::decode(&mut &*rest) {
+    while let Ok(Any::Moof(_) | Any::Ftyp(_) | Any::Moov(_) | Any::Mdat(_) | Any::Free(_)) =
+        Any::decode(&mut &*rest)
+    {
         if let Ok(Any::Moof(moof)) = Any::decode(&mut rest) {
             let picture = moof.traf.iter().filter(|traf| traf.tfhd.track_id == 1);
             let samples = picture.flat_map(|traf| &traf.trun).flat_map(|trun| trun.samples.iter());

@@ -3,11 +3,13 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+pub mod browser;
 pub mod media;
 pub mod peer;
 pub mod rig;
 mod servers;
 pub mod spec;
+pub mod watch;
 
 pub use servers::*;
 
@@ -74,6 +76,8 @@ pub struct Shard {
     pub port: u16,
     /// What is logged, where it is not the default.
     pub filter: Option<&'static str>,
+    /// Where it runs, if not on every core.
+    pub core: Option<usize>,
     process: Option<Process>,
 }
 
@@ -98,6 +102,7 @@ impl Shard {
             camera_keys: Vec::new(),
             port: free_port(),
             filter: None,
+            core: None,
             process: None,
         };
         shard.secret("store.accessKeyId", "root");
@@ -131,7 +136,11 @@ impl Shard {
 
     pub fn start(&mut self) {
         self.write();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+        let program = env!("CARGO_BIN_EXE_ingest");
+        let mut command = Command::new(if self.core.is_some() { "taskset" } else { program });
+        if let Some(core) = self.core {
+            command.args(["-c", &core.to_string(), program]);
+        }
         command.arg("--config").arg(self.directory.join("shard.json"));
         command.arg("--secret-dir").arg(self.directory.join("secret"));
         command.arg("--spool-dir").arg(self.directory.join("spool"));
@@ -159,6 +168,10 @@ impl Shard {
     /// SIGKILL.
     pub fn kill(&mut self) {
         self.process = None;
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     fn log_path(&self) -> PathBuf {
@@ -205,16 +218,7 @@ impl Shard {
 
     /// Opens what there is of a segment, and says whether it has its end.
     pub fn unseal_what_there_is(&self, name: &SegmentName, sealed: &[u8]) -> (Vec<u8>, bool) {
-        let mut opened = opened(name, sealed, self.camera_key(sealed), &self.epoch);
-        opened.identity().check_name(name).unwrap();
-        let mut media = Vec::new();
-        match opened.read_to_end(&mut media) {
-            Ok(_) => (media, true),
-            Err(error) => {
-                assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "cut off, nothing else: {error}");
-                (media, false)
-            }
-        }
+        unseal_what_there_is(name, sealed, self.camera_key(sealed), &self.epoch)
     }
 
     fn camera_key(&self, sealed: &[u8]) -> &Key {
@@ -235,6 +239,25 @@ pub fn unseal(
     let mut media = Vec::new();
     opened.read_to_end(&mut media).unwrap();
     (opened.identity().clone(), opened.digest().unwrap(), media)
+}
+
+/// Opens what there is of a segment, and says whether it has its end.
+pub fn unseal_what_there_is(
+    name: &SegmentName,
+    sealed: &[u8],
+    camera_key: &Key,
+    epoch_key: &Key,
+) -> (Vec<u8>, bool) {
+    let mut opened = opened(name, sealed, camera_key, epoch_key);
+    opened.identity().check_name(name).unwrap();
+    let mut media = Vec::new();
+    match opened.read_to_end(&mut media) {
+        Ok(_) => (media, true),
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "cut off, nothing else: {error}");
+            (media, false)
+        }
+    }
 }
 
 fn opened<'a>(

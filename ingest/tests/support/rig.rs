@@ -17,7 +17,7 @@ use camerafleet_ingest::{
     config::{Current, Intake, Secrets},
     metrics::Metrics,
     segment::Context,
-    spool::Spool,
+    spool::{Spool, upload},
     status::Board,
 };
 use serde_json::{Value, json};
@@ -108,6 +108,22 @@ impl Rig {
         });
         self.credentials.push((format!("camera.{id}.username"), spec::USER.into()));
         self.credentials.push((format!("camera.{id}.password"), spec::PASSWORD.into()));
+    }
+
+    pub fn secret(&mut self, key: &str, value: &str) {
+        self.credentials.push((key.to_owned(), value.into()));
+    }
+
+    /// Brings what the spool holds into the store of the configuration, until the rig is stopped.
+    pub fn upload(&self) -> tokio::task::JoinHandle<()> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        tokio::spawn(upload::run(
+            self.spool.clone(),
+            self.board.clone(),
+            self.metrics.clone(),
+            self.current.clone(),
+            self.stop.clone(),
+        ))
     }
 
     /// Takes the configuration as it now is, and begins if it has not.

@@ -23,6 +23,10 @@ impl Process {
         Self(command.stdin(Stdio::null()).spawn().unwrap_or_else(|e| panic!("cannot start {program:?}: {e}")))
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// SIGTERM, then the exit code.
     pub fn terminate(mut self, patience: Duration) -> Option<i32> {
         let pid = self.0.id().to_string();
@@ -92,7 +96,7 @@ pub struct Camera {
     pub port: u16,
     server: Option<Process>,
     lens: Option<Process>,
-    encode: Vec<String>,
+    film: PathBuf,
 }
 
 pub const USER: &str = "admin";
@@ -100,18 +104,16 @@ pub const PASSWORD: &str = "p@#/:?%w";
 
 impl Camera {
     pub fn start(encode: &[&str]) -> Self {
-        let mut camera = Self {
-            port: free_port(),
-            server: None,
-            lens: None,
-            encode: encode.iter().map(ToString::to_string).collect(),
-        };
+        Self::of(film(encode))
+    }
+
+    pub fn of(film: PathBuf) -> Self {
+        let mut camera = Self { port: free_port(), server: None, lens: None, film };
         camera.on();
         camera
     }
 
     pub fn on(&mut self) {
-        film(&self.encode);
         let address = format!("127.0.0.1:{}", self.port);
         let mut server = Command::new(tool("rtsp-camera"));
         server
@@ -122,7 +124,7 @@ impl Camera {
         self.server = Some(Process::spawn(&mut server));
         wait_for_port(self.port);
         let mut lens = Command::new("ffmpeg");
-        lens.args(["-v", "error", "-re", "-stream_loop", "-1", "-i"]).arg(film(&self.encode));
+        lens.args(["-v", "error", "-re", "-stream_loop", "-1", "-i"]).arg(&self.film);
         lens.args(["-c", "copy", "-f", "rtsp", "-rtsp_transport", "tcp", &self.url()]);
         self.lens = Some(Process::spawn(lens.stderr(Stdio::null())));
     }
@@ -212,7 +214,12 @@ pub struct S3 {
 impl S3 {
     pub fn new(root: &Path) -> Self {
         fs::create_dir_all(root).unwrap();
-        Self { port: free_port(), root: root.to_owned(), tls: None, process: None }
+        Self::at(root.to_owned(), free_port())
+    }
+
+    /// One that another owns.
+    pub fn at(root: PathBuf, port: u16) -> Self {
+        Self { port, root, tls: None, process: None }
     }
 
     pub fn on(&mut self) {

@@ -1,6 +1,7 @@
-//! The node: containerd, the kubelet and kube-proxy.
+//! The node: containerd, the kubelet, kube-proxy, and kube-router for its firewall.
 
 mod containerd;
+mod firewall;
 mod kubelet;
 mod pause;
 mod proxy;
@@ -67,8 +68,12 @@ pub(super) async fn join(instance: Instance, tools: &Tools, pki: &Pki, runtime: 
             let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
             accounts.get("default").await.map(drop).map_err(Into::into)
         }),
-    )
-    .map(drop)
+    )?;
+    // It ends, after it has said that it is healthy, if it finds no node of its name.
+    let arguments = firewall::configure(instance, pki)?;
+    let mut router = process::start(instance, tools, "kube-router", &Mounts::Machine, &arguments)?;
+    let policies = format!("http://{}:{}/healthz", instance.node_address(), firewall::HEALTH_PORT);
+    ready::wait("kube-router", &mut [&mut router], LIMIT, async || health.ask(&policies).await).await
 }
 
 async fn client(instance: Instance) -> Result<Client> {

@@ -151,7 +151,7 @@ async fn a_camera_that_redirects_is_not_followed() -> Result<()> {
     ensure!(visitors.load(Ordering::Relaxed) == 0, "the redirect was followed");
     // Put right: the address that really is the camera, within the networks.
     let door = scratch.fixture("front-door")?;
-    let networks = json!({"spec": {"cameraNetworks": [format!("{}/32", door.address)]}});
+    let networks = json!({"spec": {"cameraNetworks": door.networks}});
     let tenants = Api::<camerafleet_crds::Tenant>::all(scratch.client.clone());
     tenants
         .patch(scratch.name, &kube::api::PatchParams::default(), &kube::api::Patch::Merge(networks))

@@ -3,6 +3,7 @@
 
 mod camera;
 mod platform;
+mod quota;
 mod store;
 
 use std::time::Duration;

@@ -22,6 +22,8 @@ pub enum Scheme {
     Basic,
     /// RFC 2069, as most cameras have it.
     Plain,
+    /// The same with SHA-256, as gortsplib has it.
+    PlainSha256,
     /// With `qop="auth"`.
     Md5,
     /// With `qop="auth"`.
@@ -37,6 +39,7 @@ impl Auth {
         match self.scheme {
             Scheme::Basic => format!("Basic realm=\"{REALM}\""),
             Scheme::Plain => digest(""),
+            Scheme::PlainSha256 => digest(", algorithm=\"SHA-256\""),
             Scheme::Md5 => digest(md5),
             Scheme::Sha256 => digest(sha256),
             Scheme::Both => format!("{}, {}", digest(sha256), digest(md5)),
@@ -66,7 +69,8 @@ impl Auth {
             Some(qop) => hash(format!("{a1}:{NONCE}:{}:{}:{qop}:{a2}", get("nc"), get("cnonce"))),
             None => hash(format!("{a1}:{NONCE}:{a2}")),
         };
-        let strong = !matches!(self.scheme, Scheme::Sha256) || get("algorithm") == "SHA-256";
+        let strong =
+            !matches!(self.scheme, Scheme::Sha256 | Scheme::PlainSha256) || get("algorithm") == "SHA-256";
         strong && get("uri") == request.uri && get("response") == expected
     }
 }

@@ -122,7 +122,8 @@ pub fn with_lengths(nals: &[Vec<u8>]) -> Vec<u8> {
     nals.iter().flat_map(long).collect()
 }
 
-fn annex_b(stream: &[u8]) -> Vec<Vec<u8>> {
+/// The NAL units of a byte stream (ITU-T H.264, annex B).
+pub fn annex_b(stream: &[u8]) -> Vec<Vec<u8>> {
     let mut starts: Vec<usize> =
         stream.windows(3).enumerate().filter(|(_, w)| w == &[0, 0, 1]).map(|(i, _)| i + 3).collect();
     starts.push(stream.len() + 3);

@@ -36,6 +36,11 @@ impl Request {
             key.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
+
+    /// The port that its URL names.
+    pub fn port(&self) -> Option<u16> {
+        url::Url::parse(&self.uri).ok()?.port()
+    }
 }
 
 /// What is played after PLAY on the first channel.
@@ -71,6 +76,8 @@ pub struct Script {
     pub first_sequence: u16,
     pub first_timestamp: u32,
     pub media: Media,
+    /// Sessions at a time; to more it says 453.
+    pub sessions: usize,
     /// Answers in the peer's stead and says whether it did.
     pub instead: Option<Answer>,
 }
@@ -88,6 +95,7 @@ impl Default for Script {
             first_sequence: 1_000,
             first_timestamp: 3_433_148_934,
             media: Media::Clip { every_ms: 2 },
+            sessions: usize::MAX,
             instead: None,
         }
     }
@@ -121,14 +129,19 @@ impl Peer {
         let (requests, connections, stopped) =
             (peer.requests.clone(), peer.connections.clone(), peer.stopped.clone());
         std::thread::spawn(move || {
+            let held = Arc::new(AtomicUsize::new(0));
             for stream in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
                 let Ok(stream) = stream else { return };
                 connections.fetch_add(1, Ordering::Relaxed);
-                let (script, requests) = (script.clone(), requests.clone());
-                std::thread::spawn(move || _ = serve(&script, stream, &requests));
+                let (script, requests, held) = (script.clone(), requests.clone(), held.clone());
+                std::thread::spawn(move || {
+                    let mut holds = false;
+                    let _ = serve(&script, stream, &requests, &held, &mut holds);
+                    held.fetch_sub(usize::from(holds), Ordering::SeqCst);
+                });
             }
         });
         peer
@@ -177,7 +190,14 @@ impl Way {
     }
 }
 
-fn serve(script: &Script, stream: TcpStream, requests: &Mutex<Vec<Request>>) -> std::io::Result<()> {
+/// `held` are the sessions that there are, of which this connection `holds` one after its first SETUP.
+fn serve(
+    script: &Script,
+    stream: TcpStream,
+    requests: &Mutex<Vec<Request>>,
+    held: &AtomicUsize,
+    holds: &mut bool,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut out = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -196,6 +216,17 @@ fn serve(script: &Script, stream: TcpStream, requests: &Mutex<Vec<Request>>) -> 
             let refused = head("401 Unauthorized");
             write!(out, "{refused}WWW-Authenticate: {}\r\n\r\n", auth.challenge())?;
             continue;
+        }
+        if request.method == "SETUP" && !*holds {
+            let one_more = |held: usize| (held < script.sessions).then_some(held + 1);
+            *holds = held.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok();
+            if !*holds {
+                write!(out, "{}\r\n", head("453 Not Enough Bandwidth"))?;
+                continue;
+            }
+        }
+        if request.method == "TEARDOWN" {
+            held.fetch_sub(usize::from(std::mem::take(holds)), Ordering::SeqCst);
         }
         let ok = head("200 OK");
         match request.method.as_str() {

@@ -4,16 +4,25 @@ use super::clip;
 
 /// With parameter sets, without sound.
 pub fn h264() -> Vec<u8> {
+    of(clip::h264())
+}
+
+/// Of another film.
+pub fn of(film: &clip::Clip) -> Vec<u8> {
     text(&format!(
         "v=0\r\no=- 1001 1 IN IP4 127.0.0.1\r\ns=Session\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=control:*\r\n{}",
-        video()
+        video_of(film)
     ))
 }
 
 pub fn video() -> String {
+    video_of(clip::h264())
+}
+
+fn video_of(film: &clip::Clip) -> String {
     format!(
         "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\na=control:trackID=1\r\n",
-        clip::h264().sprop()
+        film.sprop()
     )
 }
 

@@ -16,7 +16,7 @@ use camerafleet_crds::Tenant;
 use kube::{ResourceExt, runtime::controller::Action};
 
 pub use gather::vault_target;
-pub use resources::selector;
+pub use resources::{COMPONENT, selector};
 
 use crate::{context::Context, error::Error};
 

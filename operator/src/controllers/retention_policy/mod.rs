@@ -24,7 +24,7 @@ use camerafleet_crds::RetentionPolicy;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 
 pub use gather::tenant_of;
-pub use resources::POLICY_LABEL;
+pub use resources::{COMPONENT, POLICY_LABEL};
 pub use shredded::FINALIZER as SHRED_FINALIZER;
 pub use store::{TenantStore, read as read_store};
 

@@ -3,14 +3,17 @@
 use camerafleet_crds::Tenant;
 use camerafleet_footage::vault::VaultError;
 use k8s_openapi::api::{
-    core::v1::{Namespace, ServiceAccount},
+    core::v1::{Namespace, ResourceQuota, ServiceAccount},
+    networking::v1::NetworkPolicy,
     rbac::v1::RoleBinding,
 };
 use kube::{Api, ResourceExt};
 
 use super::{
+    gather::Observed,
+    network,
     plan::{Ownership, Plan},
-    resources,
+    quota, resources,
 };
 use crate::{context::Context, controllers::ingest, error::Error, kube_api, log::LogProblem};
 
@@ -23,7 +26,12 @@ pub struct Done {
 }
 
 /// Does it.
-pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Done, Error> {
+pub async fn apply(
+    plan: &Plan,
+    tenant: &Tenant,
+    observed: &Observed,
+    context: &Context,
+) -> Result<Done, Error> {
     let Plan::Bind { namespace } = plan else { return Ok(Done { vault: None, log: None }) };
     let client = &context.client;
     let name = &tenant.spec.namespace;
@@ -36,6 +44,18 @@ pub async fn apply(plan: &Plan, tenant: &Tenant, context: &Context) -> Result<Do
     let bindings = Api::<RoleBinding>::namespaced(client.clone(), name);
     kube_api::apply(&bindings, &binding).await?;
     members(tenant, &bindings).await?;
+    // Before there are pods.
+    let policies = Api::<NetworkPolicy>::namespaced(client.clone(), name);
+    for policy in network::policies(tenant, &observed.around)? {
+        kube_api::apply(&policies, &policy).await?;
+    }
+    let quotas = Api::<ResourceQuota>::namespaced(client.clone(), name);
+    match quota::quota(tenant) {
+        Some(quota) => drop(kube_api::apply(&quotas, &quota).await?),
+        None => {
+            kube_api::prune(&quotas, &format!("{}={}", quota::COMPONENT.0, quota::COMPONENT.1), &[]).await?
+        }
+    }
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
     for account in resources::JOB_ACCOUNTS {
         kube_api::apply(&accounts, &resources::job_account(tenant, account)).await?;

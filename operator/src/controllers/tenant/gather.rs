@@ -2,9 +2,14 @@
 
 use camerafleet_crds::{LocalRef, Tenant};
 use camerafleet_footage::{ids::TenantId, store::StoreCredential};
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::{
+    core::v1::{Namespace, Secret},
+    discovery::v1::EndpointSlice,
+};
 use kube::{Api, ResourceExt};
+use reqwest::Url;
 
+use super::network::{Destination, Surroundings};
 use crate::{
     conditions,
     context::Context,
@@ -25,6 +30,8 @@ pub struct Observed {
     pub recording: u32,
     /// Recorder shards.
     pub shards: u32,
+    /// What its pods may need to reach, and who reaches them.
+    pub around: Surroundings,
 }
 
 /// What stands between a tenant and its store.
@@ -67,7 +74,36 @@ pub async fn gather(tenant: &Tenant, context: &Context) -> Result<Observed, Erro
         recording: count(recording.count()),
         cameras: count(cameras.len()),
         shards: count(shards.count()),
+        around: surroundings(tenant, context).await?,
     })
+}
+
+async fn surroundings(tenant: &Tenant, context: &Context) -> Result<Surroundings, Error> {
+    let network = &context.args.network;
+    // The API server writes this one itself.
+    let slices = Api::<EndpointSlice>::namespaced(context.client.clone(), "default");
+    let slice = kube_api::get(&slices, "kubernetes").await?;
+    let service = network.api_server_host.zip(network.api_server_port);
+    let api_servers = service.into_iter().chain(slice.iter().flat_map(addresses)).collect();
+    let vault = tenant.spec.vault.as_ref().and_then(|vault| vault.address.as_ref());
+    let vault = vault.unwrap_or(&context.args.vault.address).parse::<Url>();
+    let log = context.args.log.endpoint.as_ref().and_then(|endpoint| endpoint.parse::<Url>().ok());
+    Ok(Surroundings {
+        operator_namespace: context.args.namespace.clone(),
+        monitoring_namespaces: network.monitoring_namespaces.clone(),
+        api_servers,
+        // One that is no URL is told by VaultReady.
+        vault: vault.map(|url| Destination::of(&url, &network.vault_cidrs)).unwrap_or_default(),
+        log: log.map(|url| Destination::of(&url, &network.log_cidrs)),
+    })
+}
+
+fn addresses(slice: &EndpointSlice) -> Vec<(std::net::IpAddr, u16)> {
+    let ports: Vec<u16> =
+        slice.ports.iter().flatten().filter_map(|port| u16::try_from(port.port?).ok()).collect();
+    let addresses = slice.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
+    let addresses = addresses.filter_map(|address| address.parse().ok());
+    addresses.flat_map(|address| ports.iter().map(move |port| (address, *port))).collect()
 }
 
 fn count(n: usize) -> u32 {

@@ -6,7 +6,9 @@
 mod apply;
 mod cleanup;
 mod gather;
+mod network;
 mod plan;
+mod quota;
 mod resources;
 mod status;
 mod storage;
@@ -68,7 +70,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     let done = match progress {
         // Nothing new comes into a namespace that goes.
         Some(Progress::Namespace) => apply::Done { vault: None, log: None },
-        _ => apply::apply(&plan, &tenant, &context).await?,
+        _ => apply::apply(&plan, &tenant, &observed, &context).await?,
     };
     let admission = context.admission.verdict();
     let status = status::status(&tenant, &observed, &plan, &done, progress, admission, context.now());

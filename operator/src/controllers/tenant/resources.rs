@@ -27,7 +27,8 @@ pub fn tenant_labels(tenant: &Tenant) -> BTreeMap<String, String> {
     ])
 }
 
-fn meta(tenant: &Tenant, name: &str) -> ObjectMeta {
+/// Of an object that goes with the Tenant.
+pub(super) fn meta(tenant: &Tenant, name: &str) -> ObjectMeta {
     ObjectMeta {
         name: Some(name.to_owned()),
         namespace: Some(tenant.spec.namespace.clone()),

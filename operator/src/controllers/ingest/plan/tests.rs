@@ -11,7 +11,7 @@ use camerafleet_footage::{
     shard::{CameraConfig, OwnersConfig, ShardConfig, WindowConfig},
     vault::VaultError,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Time};
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -264,6 +264,33 @@ fn a_deleted_or_suspended_tenant_is_recorded_no_more_whatever_else_is_missing() 
         let planned = shard(&wanted, &observed, &made(&wanted), &logged(&wanted), now());
         assert_eq!((why(&planned, "a"), &planned.recorder), (Some(reason), &Recorder::Gone));
     }
+}
+
+#[test]
+fn a_quota_refuses_the_camera_that_came_last_and_never_one_that_is_recorded() {
+    let declared = |name: &str, second: i64| {
+        let mut camera = (*camera(name, json!({}))).clone();
+        camera.metadata.creation_timestamp = Some(Time(now() + SignedDuration::from_secs(second)));
+        Arc::new(camera)
+    };
+    // By name the newest comes first.
+    let mut observed = observed(vec![declared("a", 3), declared("b", 1), declared("c", 2)]);
+    let refused = |observed: &Observed, most: u32| {
+        let tenant = tenant(json!({"defaults": {"retentionPolicy": "standard"}, "quota": {"cameras": most}}));
+        let wanted = wanted(&tenant, observed, now());
+        let planned = shard(&wanted, observed, &made(&wanted), &logged(&wanted), now());
+        ["a", "b", "c"]
+            .into_iter()
+            .filter(|name| why(&planned, name) == Some("QuotaExceeded"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(refused(&observed, 3), [""; 0]);
+    assert_eq!(refused(&observed, 2), ["a"]);
+    assert_eq!(refused(&observed, 1), ["a", "c"]);
+    // Recorded already: a smaller quota, or an older camera declared anew, takes nothing away.
+    observed.current = Some(told(vec![declared("a", 3), declared("c", 2)]));
+    assert_eq!(refused(&observed, 2), ["b"]);
+    assert_eq!(refused(&observed, 1), ["b"]);
 }
 
 #[test]

@@ -75,17 +75,20 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
     let mut cameras = BTreeMap::new();
     let mut refused = BTreeMap::new();
     let mut policies = BTreeMap::new();
-    for camera in &observed.cameras {
-        if camera.metadata.deletion_timestamp.is_some() {
-            continue;
-        }
+    let mut room =
+        tenant.spec.quota.cameras.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    for camera in in_order(observed) {
         match wanted_camera(tenant, observed, camera) {
+            // Its identity is on the way.
+            Ok(None) => {}
+            Ok(Some((id, ..))) if room == 0 && !is_told(observed, &id) => {
+                refused.insert(camera.name_any(), quota_exceeded(tenant));
+            }
             Ok(Some((id, policy, wanted))) => {
+                room = room.saturating_sub(1);
                 cameras.insert(id, wanted);
                 policies.insert(policy.0, policy.1);
             }
-            // Its identity is on the way.
-            Ok(None) => {}
             Err(why) => {
                 refused.insert(camera.name_any(), why);
             }
@@ -105,6 +108,35 @@ pub fn wanted(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Wanted {
         spool: SpoolConfig { size: spool.size.value(), max_age_seconds: spool.max_age.as_secs() },
         next_epoch,
     }
+}
+
+/// The cameras that are there: those that are recorded first, so that a quota takes none of them away, then those that
+/// were declared first.
+fn in_order(observed: &Observed) -> Vec<&Camera> {
+    let there = observed.cameras.iter().filter(|camera| camera.metadata.deletion_timestamp.is_none());
+    let mut cameras: Vec<&Camera> = there.map(AsRef::as_ref).collect();
+    cameras.sort_by_cached_key(|camera| {
+        let id = identity::of(*camera).and_then(|id| CameraId::parse(id).ok());
+        let told = id.is_some_and(|id| is_told(observed, &id));
+        let declared = camera.metadata.creation_timestamp.as_ref().map(|declared| declared.0);
+        (!told, declared, camera.name_any())
+    });
+    cameras
+}
+
+/// Whether a recorder was told of the camera.
+fn is_told(observed: &Observed, id: &CameraId) -> bool {
+    observed.current.as_ref().is_some_and(|current| current.cameras.contains_key(id))
+}
+
+fn quota_exceeded(tenant: &Tenant) -> Verdict {
+    let most = tenant.spec.quota.cameras.unwrap_or_default();
+    Verdict::no(
+        "QuotaExceeded",
+        format!(
+            "The Tenant may have {most} cameras recorded (spec.quota.cameras), and they are there: delete one that is not needed, or ask the platform's team for more."
+        ),
+    )
 }
 
 fn revisions(observed: &Observed, cameras: &BTreeMap<CameraId, WantedCamera>) -> Vec<PolicyRevision> {

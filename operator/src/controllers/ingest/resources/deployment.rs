@@ -3,7 +3,10 @@
 
 use camerafleet_crds::Tenant;
 use camerafleet_footage::shard::STATUS_PORT;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::ResourceRequirements},
+    apimachinery::pkg::api::resource::Quantity,
+};
 use serde_json::json;
 
 use super::{SHARD, labels, meta};
@@ -11,6 +14,21 @@ use crate::{config::RunArgs, error::Error};
 
 /// A pod may take so much longer than its drain before it is killed.
 const GRACE_MARGIN: u32 = 30;
+
+/// What a recorder asks for where nothing is said of it: a quota refuses pods that ask for nothing.
+const REQUESTS: [(&str, &str); 2] = [("cpu", "100m"), ("memory", "128Mi")];
+
+/// The declared requests and limits; a limit is a request, too.
+fn resources(declared: &ResourceRequirements) -> ResourceRequirements {
+    let mut resources = declared.clone();
+    for (name, amount) in REQUESTS {
+        if resources.limits.as_ref().is_none_or(|limits| !limits.contains_key(name)) {
+            let requests = resources.requests.get_or_insert_default();
+            requests.entry(name.to_owned()).or_insert_with(|| Quantity(amount.to_owned()));
+        }
+    }
+    resources
+}
 
 /// The Deployment.
 pub fn deployment(tenant: &Tenant, args: &RunArgs) -> Result<Deployment, Error> {
@@ -60,7 +78,7 @@ pub fn deployment(tenant: &Tenant, args: &RunArgs) -> Result<Deployment, Error> 
                         {"name": "POD_UID", "valueFrom": field("metadata.uid")},
                     ],
                     "ports": [{"name": "status", "containerPort": STATUS_PORT}],
-                    "resources": ingest.resources,
+                    "resources": resources(&ingest.resources),
                     "readinessProbe": {"httpGet": {"path": "/readyz", "port": "status"}, "periodSeconds": 5},
                     "livenessProbe": {"httpGet": {"path": "/healthz", "port": "status"}, "periodSeconds": 10, "failureThreshold": 6},
                     "securityContext": {
