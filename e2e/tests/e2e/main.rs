@@ -4,6 +4,7 @@
 mod admission;
 mod custody;
 mod deletion;
+mod disclosure;
 mod existing;
 mod hold;
 mod identity;
