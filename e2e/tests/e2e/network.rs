@@ -39,10 +39,16 @@ async fn reaches(
             })
         })
         .collect();
+    // A network takes a new pod's policies up a moment after it has begun. Silence that is played at its pace is a pause.
+    let pause = json!({
+        "name": "pause", "image": fleet.ground.images.fixtures, "imagePullPolicy": "IfNotPresent",
+        "command": ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "anullsrc=duration=10", "-f", "null", "-"],
+        "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+    });
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"generateName": "reaches-", "labels": labels},
         "spec": {
-            "containers": containers, "restartPolicy": "Never", "automountServiceAccountToken": false,
+            "initContainers": [pause], "containers": containers, "restartPolicy": "Never", "automountServiceAccountToken": false,
             "securityContext": {
                 "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"},
             },
