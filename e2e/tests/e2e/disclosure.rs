@@ -10,16 +10,13 @@ use std::{
 
 use age::{secrecy::ExposeSecret as _, x25519::Identity};
 use anyhow::{Context, Result, ensure};
-use camerafleet_crds::{DisclosureRequest, Tenant};
+use camerafleet_crds::DisclosureRequest;
 use camerafleet_e2e::{
     demo::{TENANT, Vaulted, wait},
     suite::{Fleet, installed},
 };
 use jiff::Timestamp;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
+use kube::Api;
 use object_store::{ObjectStoreExt as _, path::Path as Key};
 use serde_json::{Value, json};
 
@@ -104,25 +101,11 @@ fn plugin() -> Result<std::path::PathBuf> {
     Ok(folder.context("the plugin was built beside the tests")?.join("kubectl-footage"))
 }
 
-/// The tenant's officer and owners get their roles.
-async fn members(fleet: &Fleet) -> Result<()> {
-    let user = |name: &str| json!({"kind": "User", "name": name});
-    let patch = Patch::Merge(json!({"spec": {"members": [
-        {"role": "Manager", "subjects": [user("manager@example.com")]},
-        {"role": "Requester", "subjects": [user(OFFICER)]},
-        {"role": "Owner", "subjects": [user(OWNER), user("owner-b@example.com")]},
-    ]}}));
-    let tenants = Api::<Tenant>::all(fleet.ground.client.clone());
-    tenants.patch(TENANT, &PatchParams::default(), &patch).await?;
-    Ok(())
-}
-
 #[tokio::test]
 async fn police_without_an_order_are_refused_and_an_owner_who_consents_releases_a_package_that_checks()
 -> Result<()> {
     let fleet = installed().await?;
     let vaulted = Vaulted::open(&fleet).await?;
-    members(&fleet).await?;
     let (officer, owner) = (Person::new(&fleet, OFFICER)?, Person::new(&fleet, OWNER)?);
     let identity = Identity::generate();
     fs::write(officer.folder.path().join("officer.key"), identity.to_string().expose_secret())?;
