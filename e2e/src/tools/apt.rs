@@ -24,6 +24,7 @@ const PACKAGES: &[&str] = &[
     "libseccomp-dev",              // runc
     "mmdebstrap",                  // the images' base
     "nftables",                    // kube-proxy
+    "openssh-client",              // the tests sign and verify with ssh-keygen
     "pkg-config",                  // runc
     "python3-gi",                  // runs the RTSP server
     "python3-pip",                 // fetches the two wheels

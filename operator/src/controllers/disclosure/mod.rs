@@ -36,7 +36,7 @@ use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use serde_json::Value;
 
-pub use order::reconcile as reconcile_order;
+pub use order::{reconcile as reconcile_order, unverifiable, verify as verify_order};
 pub use resources::{COMPONENT, REQUEST_LABEL};
 
 use crate::{

@@ -79,9 +79,9 @@ pub async fn reconcile(order: Arc<LegalOrder>, context: Arc<Context>) -> Result<
     Ok(Action::requeue(again))
 }
 
-/// Whether it is an authority's word that may count here. Which policies must list the authority, and for how long, each
-/// request's decision says.
-fn verify(
+/// Whether it is an authority's word that may count here: of one that a policy lists, for this tenant, in force. Which
+/// policies must list the authority, and for how long, each request's decision says.
+pub fn verify(
     order: &LegalOrder,
     frozen: &Frozen,
     tenant: Option<&TenantId>,
@@ -89,22 +89,10 @@ fn verify(
     now: Timestamp,
 ) -> Result<(), Verdict> {
     let spec = &order.spec;
-    let verified = Verified::order(frozen).map_err(|why| {
-        Verdict::no(
-            "SignatureInvalid",
-            format!("The order cannot be verified: {why}. Bring it as the authority signed it."),
-        )
-    })?;
     if tenant.is_none_or(|tenant| tenant.as_str() != spec.scope.tenant) {
         return Err(Verdict::no(
             "WrongTenant",
             "The order's scope names another tenant than this namespace's: bring it to the tenant that it names, or ask the authority for one with the id in the Tenant's annotation camerafleet.io/id.",
-        ));
-    }
-    if !lists(policies.iter().map(|policy| &policy.spec), &spec.authority, verified.signer()) {
-        return Err(Verdict::no(
-            "AuthorityUnknown",
-            "No SharingPolicy of this namespace lists this authority with the key that signed the order: add it to trustedAuthorities, once its key was checked with the authority.",
         ));
     }
     if now < spec.issued_at.0 || spec.expires_at.0 <= now {
@@ -113,7 +101,22 @@ fn verify(
             "The order is not in force: see its issuedAt and expiresAt; ask the authority for another.",
         ));
     }
+    let verified = Verified::order(frozen).map_err(|why| unverifiable(&why))?;
+    if !lists(policies.iter().map(|policy| &policy.spec), &spec.authority, verified.signer()) {
+        return Err(Verdict::no(
+            "AuthorityUnknown",
+            "No SharingPolicy of this namespace lists this authority with the key that signed the order: add it to trustedAuthorities, once its key was checked with the authority.",
+        ));
+    }
     Ok(())
+}
+
+/// What is told of an order that nobody can have signed as it is.
+pub fn unverifiable(why: &dyn std::fmt::Display) -> Verdict {
+    Verdict::no(
+        "SignatureInvalid",
+        format!("The order cannot be verified: {why}. Bring it as the authority signed it."),
+    )
 }
 
 /// Whether one of these policies lists the authority with this key.

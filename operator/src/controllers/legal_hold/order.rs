@@ -7,7 +7,7 @@ use camerafleet_crds::{
     SharingPolicy, Span,
 };
 use camerafleet_footage::{
-    disclosure::{Frozen, Logged, SshKey, Verified},
+    disclosure::{Frozen, Logged},
     ids::TenantId,
 };
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use super::LOOK_AGAIN;
 use crate::{
     conditions::{self, Truth, Verdict},
     context::Context,
-    controllers::retention_policy::tenant_of,
+    controllers::{disclosure, retention_policy::tenant_of},
     error::Error,
     events, identity, kube_api,
     watch::in_namespace,
@@ -80,39 +80,10 @@ pub(super) fn verify(
     policies: &[Arc<SharingPolicy>],
     now: Timestamp,
 ) -> Result<(), Verdict> {
-    let spec = &order.spec;
-    if tenant.is_none_or(|tenant| tenant.as_str() != spec.scope.tenant) {
-        return Err(Verdict::no(
-            "WrongTenant",
-            "The order's scope names another tenant than this namespace's: bring it to the tenant that it names, or ask the authority for one with the id in the Tenant's annotation camerafleet.io/id.",
-        ));
-    }
-    if now < spec.issued_at.0 || spec.expires_at.0 <= now {
-        return Err(Verdict::no(
-            "NotInForce",
-            "The order is not in force: see its issuedAt and expiresAt; ask the authority for another.",
-        ));
-    }
-    let invalid = |why: String| {
-        Verdict::no(
-            "SignatureInvalid",
-            format!("The order cannot be verified: {why}. Bring it as the authority signed it."),
-        )
-    };
-    let object = serde_json::to_value(order).map_err(|e| invalid(e.to_string()))?;
+    let object = serde_json::to_value(order).map_err(|why| disclosure::unverifiable(&why))?;
     let frozen = Frozen::read("LegalOrder", &object, Logged { index: 0, at: now })
-        .map_err(|e| invalid(e.to_string()))?;
-    let order = Verified::order(&frozen).map_err(|e| invalid(e.to_string()))?;
-    let named = policies.iter().flat_map(|policy| &policy.spec.trusted_authorities);
-    let mut keys =
-        named.filter(|a| a.name == spec.authority).filter_map(|a| SshKey::parse(&a.ssh_public_key));
-    if keys.any(|key| order.signer() == Some(&key)) {
-        return Ok(());
-    }
-    Err(Verdict::no(
-        "AuthorityUnknown",
-        "No SharingPolicy of this namespace lists this authority with the key that signed the order: add it to trustedAuthorities, once its key was checked with the authority.",
-    ))
+        .map_err(|why| disclosure::unverifiable(&why))?;
+    disclosure::verify_order(order, &frozen, tenant, policies, now)
 }
 
 /// As long as the order is in force, and at most as long as a hold may be.
