@@ -14,6 +14,7 @@ use tokio::process::Command;
 use super::{Ground, OPERATOR_NAMESPACE, wait};
 use crate::{
     fixtures::{Credentials, Fixtures, NAMESPACE, S3Fixture},
+    instance::Instance,
     tools::command,
 };
 
@@ -38,6 +39,8 @@ pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
         "log": {"s3": {
             "endpoint": s3.endpoint, "region": s3.region, "bucket": s3.log_bucket, "caBundleSecret": LOG_CA,
         }},
+        // The tests' own server of webhooks has no certificate.
+        "notices": {"allowHttp": matches!(ground.instance, Some(Instance::Test))},
     });
     helm(ground, "camerafleet-crds", &json!({})).await?;
     // The operator starts with them, in the namespace that the first chart made.
