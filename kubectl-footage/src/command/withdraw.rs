@@ -31,7 +31,7 @@ pub async fn run(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
     }
     let mut taken_back = 0;
     let mut refused = None;
-    for name in approval_names(&args.request, &user) {
+    for name in approval_names(&request, &user) {
         match withdraw::<Approval>(&name, cluster).await {
             Ok(()) => taken_back += 1,
             // One's right is to an answer by its name, so that one that is not there looks like one of somebody else's.

@@ -72,8 +72,8 @@ impl<'a> Scene<'a> {
 
     /// The officer asks for what was recorded first.
     pub async fn ask(&self, request: &str, basis: &str, more: &[&str]) -> Result<String> {
-        let (from, to) = self.window()?;
-        let (from, to) = (from.to_string(), to.to_string());
+        let (from, end) = self.window()?;
+        let (from, to) = (from.to_string(), end.to_string());
         let about =
             ["request", request, "--basis", basis, "--camera", self.name, "--from", &from, "--to", &to];
         let why = [
@@ -87,7 +87,9 @@ impl<'a> Scene<'a> {
             "report.txt",
         ];
         let whole = [&about[..], &why, &["--recipient", &self.recipient], more].concat();
-        // A camera that has just come is not past the end of the window by every clock.
+        // Only what is over is released.
+        let left = end.duration_since(Timestamp::now()) + SignedDuration::from_secs(1);
+        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
         wait::until("the officer may ask", SOON, async || self.officer.does(&whole).await.map(Some)).await?;
         self.uid(request).await
     }
