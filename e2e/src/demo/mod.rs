@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+pub use charts::install as install_charts;
 pub use examples::apply_one;
 pub use footage::{Clip, StoredSegment, Vaulted, identities};
 pub use ground::{Ground, Images, connect};

@@ -10,6 +10,7 @@ mod hold;
 mod identity;
 mod mistakes;
 mod network;
+mod pages;
 mod rbac;
 mod recording;
 mod retention;

@@ -7,7 +7,7 @@ mod endings;
 mod etcd;
 mod orders;
 mod owners;
-mod people;
+pub mod people;
 mod scene;
 
 use std::time::Duration;

@@ -25,6 +25,8 @@ pub struct Person<'a> {
 
 impl<'a> Person<'a> {
     pub fn new(fleet: &'a Fleet, name: &'static str) -> Result<Self> {
+        // Built before anything waits for what it does.
+        plugin()?;
         let folder = tempfile::tempdir()?;
         let path = fleet.ground.kubeconfig.as_ref().context("the suite's cluster has a kubeconfig")?;
         let mut config: Value = serde_yaml_ng::from_str(&fs::read_to_string(path)?)?;
@@ -120,7 +122,7 @@ impl<'a> Person<'a> {
 }
 
 /// The plugin of this checkout.
-fn plugin() -> Result<PathBuf> {
+pub fn plugin() -> Result<PathBuf> {
     static BUILT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
