@@ -43,6 +43,7 @@ async fn ready(State(shared): State<Shared>) -> Response {
 
 async fn render(State(shared): State<Shared>) -> Response {
     let Shared { board, metrics } = shared;
+    let whole = metrics.whole();
     metrics.camera_state.reset();
     for gauge in board.gauges() {
         let id = gauge.id.as_str();
@@ -58,7 +59,7 @@ async fn render(State(shared): State<Shared>) -> Response {
     let (current, up) = board.health();
     metrics.config_current.set(i64::from(current));
     metrics.store_up.set(i64::from(up));
-    match metrics.render() {
+    match metrics.render(&whole) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
