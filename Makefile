@@ -7,7 +7,7 @@ MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' 
 	--package camerafleet-footage --example disclosure_model
 
 .PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest bench-retention \
-	bench-disclosure browser
+	bench-disclosure browser golden
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -42,6 +42,10 @@ fmt:
 ## Generates the CustomResourceDefinitions from their types.
 crds:
 	$(CARGO) run --quiet --locked --package camerafleet-crds --bin crdgen
+
+## Writes charts/tests/golden anew: what Helm makes of the chart for each file of charts/tests/values. Read the difference.
+golden: tools
+	CAMERAFLEET_WRITE_GOLDEN=1 $(CARGO) test --quiet --locked --package camerafleet-operator --test chart golden
 
 ## Builds the pinned tools of e2e/tools into a cache outside the checkout.
 tools:
