@@ -9,6 +9,7 @@ mod existing;
 mod hold;
 mod identity;
 mod mistakes;
+mod monitoring;
 mod network;
 mod rbac;
 mod recording;
