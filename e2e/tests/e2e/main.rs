@@ -6,6 +6,7 @@ mod custody;
 mod deletion;
 mod disclosure;
 mod existing;
+mod helm;
 mod hold;
 mod identity;
 mod mistakes;
