@@ -26,6 +26,23 @@ fn granted(roles: &[Value], name: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Whoever uninstalls it by mistake loses nothing: without its definitions every object would go, without its policies
+/// anyone could act in another's name.
+#[test]
+fn everything_of_the_first_chart_is_kept() {
+    let made = Command::new(tool("helm"))
+        .args(["template", "crds"])
+        .arg(charts("camerafleet-crds"))
+        .output()
+        .unwrap();
+    let objects = documents(&done(made));
+    for object in &objects {
+        let (kind, name) = (&object["kind"], &object["metadata"]["name"]);
+        assert_eq!(object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "{kind} {name}");
+    }
+    assert!(objects.iter().filter(|object| object["kind"] == "CustomResourceDefinition").count() == 8);
+}
+
 #[test]
 fn kubernetes_own_roles_get_what_members_have_and_no_more() {
     let made = Command::new(tool("helm"))
