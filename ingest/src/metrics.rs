@@ -149,14 +149,16 @@ impl Metrics {
         }
     }
 
-    /// Keeps others from reading while series are taken away and written anew: they would miss some.
+    /// Keeps others from reading while series are taken away and written anew: they would miss some. Nothing is waited for
+    /// meanwhile.
     pub fn whole(&self) -> MutexGuard<'_, ()> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The text that Prometheus reads, by who holds [`Metrics::whole`].
-    pub fn render(&self, _whole: &MutexGuard<'_, ()>) -> Result<Vec<u8>, prometheus::Error> {
+    /// The text that Prometheus reads.
+    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
+        let _whole = self.whole();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
@@ -327,7 +329,7 @@ mod tests {
     fn every_metric_registers_and_is_rendered_under_our_name() {
         let metrics = Metrics::new();
         metrics.frames.with_label_values(&["c1", "video"]).inc();
-        let text = String::from_utf8(metrics.render(&metrics.whole()).unwrap()).unwrap();
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         assert!(text.contains("camerafleet_ingest_frames_total{camera=\"c1\",track=\"video\"} 1"));
         assert!(text.lines().filter(|l| !l.starts_with('#')).all(|l| l.starts_with("camerafleet_ingest_")));
         metrics.gaps.with_label_values(&["c1", "Stalled"]).inc();
@@ -335,7 +337,7 @@ mod tests {
         metrics.upload_seconds.with_label_values(&["c1"]).observe(1.0);
         metrics.camera_spool_bytes.with_label_values(&["c1"]).set(1);
         metrics.forget(&CameraId::parse("c1").unwrap());
-        let text = String::from_utf8(metrics.render(&metrics.whole()).unwrap()).unwrap();
+        let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         assert!(!text.contains("c1") && text.contains("c2"));
     }
 }
