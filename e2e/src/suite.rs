@@ -18,6 +18,7 @@ use crate::{
     fixtures,
     instance::Instance,
     progress::{self, say, step},
+    rights,
     tools::Tools,
 };
 
@@ -71,6 +72,7 @@ async fn install_and_test(instance: Instance, names: &[String]) -> Result<()> {
     let file = instance.state().join("e2e.json");
     std::fs::write(&file, serde_json::to_vec(&handover)?)
         .with_context(|| format!("write {}", file.display()))?;
+    let client = ground.client.clone();
     demo::install(ground).await?;
     let mut tests = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     tests.args([
@@ -93,7 +95,10 @@ async fn install_and_test(instance: Instance, names: &[String]) -> Result<()> {
     if !status.success() {
         bail!("a test failed: its output is above");
     }
-    Ok(())
+    if !names.is_empty() {
+        return Ok(());
+    }
+    step("every right of the operator was used", rights::check(&client, instance)).await
 }
 
 /// Tests that break something for all take it alone; the others share it.

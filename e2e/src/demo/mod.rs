@@ -1,7 +1,7 @@
 //! The main job, from nothing to an opened clip: what `make demo` shows and the end-to-end tests stand on.
 
 mod account;
-mod charts;
+pub mod charts;
 mod examples;
 mod footage;
 mod ground;
@@ -13,7 +13,6 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-pub use charts::install as install_charts;
 pub use examples::apply_one;
 pub use footage::{Clip, StoredSegment, Vaulted, identities};
 pub use ground::{Ground, Images, connect};
@@ -26,6 +25,8 @@ use crate::{
 
 /// The namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "camerafleet-system";
+/// From where tenants let monitoring in.
+pub const MONITORING_NAMESPACE: &str = "monitoring";
 /// The tenant of `examples/`, and its namespace.
 pub const TENANT: &str = "elm-street";
 /// The cameras of `examples/`.

@@ -158,5 +158,5 @@ async fn every_command_of_the_pages_is_run_by_whom_it_is_for() -> Result<()> {
         follow(&fleet, page, &variables).await?;
     }
     tidy(&fleet).await?;
-    demo::install_charts(&fleet.ground, fixtures).await
+    demo::charts::install(&fleet.ground, fixtures).await
 }
