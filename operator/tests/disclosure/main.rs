@@ -13,4 +13,5 @@ mod hooks;
 mod job;
 mod orders;
 mod owners;
+mod report;
 mod stage;
