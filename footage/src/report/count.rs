@@ -127,12 +127,28 @@ impl Ledger {
             opened: count(HoldEvent::Opened, &within),
             renewed: count(HoldEvent::Renewed, &within),
             closed: count(HoldEvent::Closed, &within),
-            open: count(HoldEvent::Opened, &until).saturating_sub(count(HoldEvent::Closed, &until)),
+            open: (self.holds_before + count(HoldEvent::Opened, &until))
+                .saturating_sub(count(HoldEvent::Closed, &until)),
         }
     }
 }
 
 impl Case {
+    /// Whether nothing of it is counted from this moment on: it had come to its end, and for so long nothing was logged of it
+    /// that nothing more will be.
+    pub fn is_over(&self, at: Timestamp) -> bool {
+        let last = self.events.iter().map(|(at, _)| *at).fold(self.at, Timestamp::max);
+        if at.duration_since(last) < REQUEST_LIFE * 2 {
+            return false;
+        }
+        let period = Period { start: at, end: at, as_of: before(at) };
+        let (mut emergencies, mut notices) = (Emergencies::default(), Notices::default());
+        self.emergency(&period, &mut emergencies);
+        self.delays(&period, &mut notices);
+        let open = emergencies.due + emergencies.overdue + notices.still_delayed > 0;
+        !open && self.state(at, before(at)) != Some(State::Pending)
+    }
+
     /// How it stood, by what was logged before `end`; none if it had not been submitted. `as_of` is what a clock said then.
     fn state(&self, end: Timestamp, as_of: Timestamp) -> Option<State> {
         if self.at >= end {

@@ -22,6 +22,7 @@ type Tag = [u8; 16];
 pub struct Ledger {
     next: u64,
     first: Option<Timestamp>,
+    kept_from: Option<Month>,
     pub(super) cases: BTreeMap<Tag, Case>,
     /// The tags of an outcome and of a withdrawal, and their request's.
     ends: HashMap<Tag, Tag>,
@@ -30,9 +31,10 @@ pub struct Ledger {
     follow_up_within: HashMap<String, i64>,
     pub(super) notices: Vec<(Timestamp, bool)>,
     pub(super) holds: Vec<(Timestamp, HoldEvent)>,
-    /// Entries that cannot be read, by their index.
+    /// Holds that were opened before what is kept, and not closed.
+    pub(super) holds_before: u64,
+    /// Entries that cannot be read and of which no entry says that they were erased, by their index.
     unread: BTreeMap<u64, Timestamp>,
-    explained: BTreeSet<u64>,
     erasures: Vec<(Timestamp, u64)>,
     newer: Vec<Timestamp>,
 }
@@ -128,6 +130,39 @@ impl Ledger {
     /// The month of the log's first entry; none of an empty one.
     pub fn first_month(&self) -> Option<Month> {
         self.first.map(Month::of)
+    }
+
+    /// The first month that it can still count; none: all.
+    pub fn kept_from(&self) -> Option<Month> {
+        self.kept_from
+    }
+
+    /// Drops what is over, so that it does not grow for ever: months before this one cannot be counted any more, the others
+    /// are counted as before.
+    pub fn forget(&mut self, before: Month) {
+        if self.kept_from >= Some(before) {
+            return;
+        }
+        self.kept_from = Some(before);
+        let start = before.start();
+        self.cases.retain(|_, case| !case.is_over(start));
+        let cases = &self.cases;
+        self.ends.retain(|_, request| cases.contains_key(request));
+        let opened = |event: HoldEvent| {
+            self.holds.iter().filter(|(at, one)| *one == event && *at < start).count() as u64
+        };
+        let (opened, closed) = (opened(HoldEvent::Opened), opened(HoldEvent::Closed));
+        self.holds_before = (self.holds_before + opened).saturating_sub(closed);
+        self.holds.retain(|(at, _)| *at >= start);
+        self.notices.retain(|(at, _)| *at >= start);
+        self.unread.retain(|_, at| *at >= start);
+        self.erasures.retain(|(at, _)| *at >= start);
+        self.newer.retain(|at| *at >= start);
+    }
+
+    /// How many requests it keeps.
+    pub fn requests(&self) -> usize {
+        self.cases.len()
     }
 
     /// Whether an entry's payload must be read for the report. Holds are counted by their leaves alone.
@@ -250,7 +285,10 @@ impl Ledger {
             }
             Entry::PayloadErased(erased) => {
                 self.erasures.push((at, erased.entries.len() as u64));
-                self.explained.extend(&erased.entries);
+                // It names entries that come before it.
+                for index in &erased.entries {
+                    self.unread.remove(index);
+                }
             }
             _ => {}
         }
@@ -299,10 +337,9 @@ impl Ledger {
     }
 
     pub(super) fn payloads(&self, in_period: impl Fn(Timestamp) -> bool) -> Payloads {
-        let unexplained = self.unread.iter().filter(|(index, _)| !self.explained.contains(index));
         Payloads {
             erased: self.erasures.iter().filter(|(at, _)| in_period(*at)).map(|(_, entries)| entries).sum(),
-            unexplained: unexplained.filter(|(_, at)| in_period(**at)).count() as u64,
+            unexplained: self.unread.values().filter(|at| in_period(**at)).count() as u64,
             newer: self.newer.iter().filter(|at| in_period(**at)).count() as u64,
         }
     }
@@ -328,7 +365,7 @@ fn denied(reasons: &[entry::DecisionReason]) -> Event {
 }
 
 /// A name on one line, without what would act on a terminal or turn the text around it.
-fn tidy(name: &str) -> String {
+pub fn tidy(name: &str) -> String {
     let visible = |c: &char| !c.is_control() && !is_format(*c);
     let words: Vec<String> =
         name.split_whitespace().map(|word| word.chars().filter(visible).collect()).collect();

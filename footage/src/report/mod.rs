@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use durations::Durations;
 pub use figures::{Denial, Emergencies, Figures, Holds, Notices, Payloads, Row, Times};
-pub use ledger::{Ledger, Seen};
+pub use ledger::{Ledger, Seen, tidy};
 pub use month::{InvalidMonth, Month};
 
 use crate::log::SignedCheckpoint;

@@ -416,3 +416,51 @@ fn what_one_month_left_and_the_next_does_not_begin_with_is_not_lost() {
     assert_eq!(counts(&figures(row(0, 2, 2)).then(&nothing).total()), [0, 2, 0, 0, 0, 0, 0, 0, 2, 0]);
     assert_eq!(counts(&nothing.then(&figures(row(1, 1, 1))).total()), [0, 1, 1, 1, 0, 0, 0, 0, 0, 1]);
 }
+
+#[test]
+fn what_is_over_is_forgotten_and_later_months_are_counted_as_before() {
+    let mut log = Log::default();
+    let day = |month: i64| at("2026-01-10T00:00:00Z") + SignedDuration::from_hours(24 * 31 * month);
+    log.policy("d-1", day(0), "48h");
+    for (uid, basis) in
+        [("1", "Consent"), ("2", "Emergency"), ("3", "Emergency"), ("4", "CourtOrder"), ("5", "Consent")]
+    {
+        log.request(uid, day(0), basis, Some("Police"));
+    }
+    for uid in ["1", "2", "3", "4"] {
+        log.release(uid, day(0), &["d-1"]);
+    }
+    log.followed("2", day(1));
+    log.delayed("4", day(0), day(14));
+    let begun = log.decision("5", day(0), &[], &[]);
+    log.intent("5", day(0), begun, 60);
+    log.notice("1", day(0), true);
+    for hold in ["h-1", "h-2"] {
+        log.add(&format!("hold-closed/{hold}"), day(3), entry::HoldClosed { hold: hold.into() });
+    }
+    log.request("6", day(10), "Consent", Some("Police"));
+    log.decision("6", day(10), &["MaxWindow"], &[]);
+    let whole = log.ledger();
+    let mut kept = whole.clone();
+    let from = month("2026-12");
+    kept.forget(from);
+    kept.forget(month("2026-02"));
+    // The third waits for its order, the fourth's owners for their notice, the fifth for its outcome; the sixth is new.
+    assert_eq!((whole.requests(), kept.requests(), kept.kept_from()), (6, 4, Some(from)));
+    let more = |ledger: &mut camerafleet_footage::report::Ledger| {
+        let mut log = log.clone();
+        log.followed("3", day(13));
+        log.outcome("5", day(13), true);
+        log.release("6", day(13), &[]);
+        log.feed(ledger);
+    };
+    let (mut then, mut whole) = (kept, whole);
+    more(&mut then);
+    more(&mut whole);
+    let mut of = from;
+    for _ in 0..6 {
+        assert_eq!(then.month(of, at(LATER)), whole.month(of, at(LATER)), "{of}");
+        of = of.next();
+    }
+    assert_eq!(whole.month(month("2027-02"), at(LATER)).total().delivered, 2);
+}

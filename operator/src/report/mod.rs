@@ -2,7 +2,8 @@
 //! (`docs/transparency-report.md`).
 //!
 //! The present month's is kept up to date, the last one's is written for good when it is over. What was read of a log is kept in
-//! memory: each look reads what was logged since, and after a start the disclosures are read once from the log's beginning.
+//! memory, as far as it can still be counted: each look reads what was logged since, and after a start the disclosures are read
+//! once from the log's beginning.
 
 mod gather;
 mod plan;
@@ -15,7 +16,10 @@ use std::{
 };
 
 use camerafleet_crds::Tenant;
-use camerafleet_footage::{ids::TenantId, report::Ledger};
+use camerafleet_footage::{
+    ids::TenantId,
+    report::{Ledger, Month},
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{
     core::v1::ConfigMap,
@@ -79,6 +83,10 @@ pub async fn reconcile(
     if known.seen == seen && now.duration_since(known.at) < COUNT_AGAIN {
         return Ok(Action::requeue(LOOK_AGAIN));
     }
+    let observed = gather::observe(&tenant, &context).await?;
+    if plan::is_forgotten(&known.ledger, &observed, now) {
+        known.ledger = Ledger::default();
+    }
     let checkpoint = match gather::read(&mut known.ledger, &tenant, &context).await {
         Ok(checkpoint) => checkpoint,
         Err(problem) => {
@@ -86,9 +94,10 @@ pub async fn reconcile(
             return Ok(Action::requeue(LOOK_AGAIN));
         }
     };
-    let observed = gather::observe(&tenant, &context).await?;
     let desired = plan::plan(&tenant, &known.ledger, &checkpoint, &observed, now)?;
     apply(desired, &namespace, &context).await?;
+    // The last month's may still be to be written for good.
+    known.ledger.forget(Month::of(now).back(1));
     (known.seen, known.at) = (seen, now);
     Ok(Action::requeue(LOOK_AGAIN))
 }

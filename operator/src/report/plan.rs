@@ -30,6 +30,23 @@ pub struct Desired {
     pub binding: Option<RoleBinding>,
 }
 
+/// Whether a report must be written of a month that the ledger does not know any more: the log is read from its beginning.
+pub fn is_forgotten(ledger: &Ledger, observed: &Observed, now: Timestamp) -> bool {
+    let Some(kept) = ledger.kept_from() else { return false };
+    let stands = |month: Month| {
+        let name = config_map_name(month);
+        observed.maps.iter().any(|map| map.name_any() == name && stored(map).stands())
+    };
+    months(ledger, now).take_while(|month| *month < kept).any(|month| !stands(month))
+}
+
+/// The months of the log, up to the present one.
+fn months(ledger: &Ledger, now: Timestamp) -> impl Iterator<Item = Month> + use<> {
+    let present = Month::of(now);
+    let first = ledger.first_month().unwrap_or(present).max(present.back(MAX_MONTHS));
+    std::iter::successors(Some(first), |month| Some(month.next())).take_while(move |month| *month <= present)
+}
+
 /// Decides.
 pub fn plan(
     tenant: &Tenant,
@@ -41,10 +58,7 @@ pub fn plan(
     let mut desired = Desired::default();
     let mut names: Vec<String> = observed.maps.iter().map(ResourceExt::name_any).collect();
     let there: BTreeMap<String, &ConfigMap> = observed.maps.iter().map(|map| (map.name_any(), map)).collect();
-    let present = Month::of(now);
-    let first = ledger.first_month().unwrap_or(present).max(present.back(MAX_MONTHS));
-    let months = std::iter::successors(Some(first), |month| Some(month.next()));
-    for month in months.take_while(|month| *month <= present) {
+    for month in months(ledger, now) {
         let name = config_map_name(month);
         let old = there.get(&name).map(|map| stored(map));
         if old.as_ref().is_some_and(Stored::stands) {
@@ -220,9 +234,14 @@ mod tests {
         assert_eq!(reports(&over), [is("2026-12", 2, true, 4)]);
         let observed = applied(observed, over);
         assert_eq!(look(&ledger(&log), 4, &observed, "2027-01-20T00:00:00Z"), Desired::default());
-        // One that somebody took away comes back.
+        // One that somebody took away comes back, and what was forgotten for it is read again.
         let mut observed = observed;
+        let mut kept = ledger(&log);
+        kept.forget("2026-12".parse().unwrap());
+        assert!(!is_forgotten(&kept, &observed, at("2027-01-20T00:00:00Z")));
         observed.maps.retain(|map| map.name_any() != "transparency-report-202611");
+        assert!(is_forgotten(&kept, &observed, at("2027-01-20T00:00:00Z")));
+        assert!(!is_forgotten(&ledger(&log), &observed, at("2027-01-20T00:00:00Z")));
         assert_eq!(reports(&look(&ledger(&log), 4, &observed, "2027-01-20T00:00:00Z"))[0].0, "2026-11");
     }
 
