@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use camerafleet_crds::Basis;
 use jiff::{SignedDuration, Timestamp};
 
+use super::case::{About, Case, Event, HoldEvent};
 use super::figures::{into_denials, sort};
-use super::ledger::{About, Case, Event, HoldEvent};
 use super::{Emergencies, Figures, Holds, Ledger, Month, Notices, Row, Times};
 use crate::disclosure::REQUEST_LIFE;
 

@@ -6,8 +6,10 @@ use camerafleet_crds::{Basis, SharingPolicySpec};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::case::{About, Case, Event, HoldEvent, denied};
+use super::text::tidy;
 use super::{Month, Payloads};
-use crate::disclosure::{Effect, History, Rule};
+use crate::disclosure::History;
 use crate::ids::RequestUid;
 use crate::log::{Content, Entry, Leaf, Record, entry};
 
@@ -48,59 +50,6 @@ pub enum Seen<'a> {
     Content(&'a Content),
     /// It should be there, and is missing or altered.
     Damaged,
-}
-
-/// A request and what happened to it, in the log's order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Case {
-    pub at: Timestamp,
-    /// None: its entry cannot be read.
-    pub about: Option<About>,
-    pub events: Vec<(Timestamp, Event)>,
-}
-
-/// What a request says, as far as it is counted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct About {
-    /// None: not understood.
-    pub basis: Option<Basis>,
-    pub organisation: Option<String>,
-    /// It names one that is not named in reports.
-    pub others: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Event {
-    Granted {
-        decision: u64,
-        follow_up_within: i64,
-    },
-    Denied {
-        expired: bool,
-        rules: BTreeSet<&'static str>,
-    },
-    Withdrawn,
-    Began {
-        cameras: u64,
-        seconds: u64,
-        sound: bool,
-        follow_up_by: Timestamp,
-    },
-    Delivered,
-    Failed,
-    /// It has an outcome that cannot be read.
-    Ended,
-    FollowedUp,
-    Delayed {
-        until: Timestamp,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HoldEvent {
-    Opened,
-    Renewed,
-    Closed,
 }
 
 /// The fields of a request's frozen object that are looked at. All else in it stays unread.
@@ -350,50 +299,9 @@ fn request_tag(uid: &str) -> Tag {
     Leaf::tag_of(&format!("request/{uid}"))
 }
 
-fn denied(reasons: &[entry::DecisionReason]) -> Event {
-    let mut rules = BTreeSet::new();
-    let mut expired = false;
-    for reason in reasons {
-        match Rule::parse(&reason.rule) {
-            Some(Rule::RequestExpired) => expired = true,
-            Some(rule) if rule.effect() == Effect::Denies => _ = rules.insert(rule.id()),
-            Some(_) => {}
-            None => _ = rules.insert("Other"),
-        }
-    }
-    Event::Denied { expired, rules }
-}
-
-/// A name on one line, without what would act on a terminal or turn the text around it.
-pub fn tidy(name: &str) -> String {
-    let visible = |c: &char| !c.is_control() && !is_format(*c);
-    let words: Vec<String> =
-        name.split_whitespace().map(|word| word.chars().filter(visible).collect()).collect();
-    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Marks that have no width or change the direction of writing.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_a_line_of_visible_characters() {
-        for (name, told) in [
-            (" Example\t\n Police ", "Example Police"),
-            ("\u{1b}[2JPolice\u{7}", "[2JPolice"),
-            ("a\u{202e}b\u{200b}c", "abc"),
-            ("Zoë Ünïversity 警察", "Zoë Ünïversity 警察"),
-            ("\u{200b} \u{1b}", ""),
-        ] {
-            assert_eq!(tidy(name), told);
-        }
-    }
 
     /// An id of two places must be one.
     #[test]

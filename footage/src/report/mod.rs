@@ -7,19 +7,22 @@
 //! Of what a request says, the ground and the organisation are taken, and the organisation only on the grounds on which it
 //! must be given: a person who asks for pictures of themselves, or an owner who exports their own, is named nowhere.
 
+mod case;
 mod count;
 mod durations;
 mod figures;
 mod ledger;
 mod month;
+mod text;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
 pub use durations::Durations;
 pub use figures::{Denial, Emergencies, Figures, Holds, Notices, Payloads, Row, Times};
-pub use ledger::{Ledger, Seen, tidy};
+pub use ledger::{Ledger, Seen};
 pub use month::{InvalidMonth, Month};
+pub use text::tidy;
 
 use crate::log::SignedCheckpoint;
 

@@ -51,6 +51,10 @@ async fn an_auditor_reads_the_months_that_they_may_by_name_and_others_none() {
     assert!(page.err.contains("ask a lawyer"), "an order still forbids to tell an owner: {page:?}");
     let page = fs::read_to_string(stage.folder.path().join("page.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("2026-06 to 2026-10"));
+    assert!(
+        page.contains("not to be told yet: 1") && !page.contains("2026-11-20"),
+        "its date is told to nobody else"
+    );
 
     for (user, arguments, code) in [
         ("viewer", &["report"][..], 4),

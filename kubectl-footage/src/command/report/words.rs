@@ -123,7 +123,7 @@ pub fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         );
     }
     if notices.still_delayed > 0 {
-        told += &format!(". {}", still_delayed(notices));
+        told += &format!("; not to be told yet: {}", notices.still_delayed);
     }
     let emergencies = format!(
         "released before an order: {}; orders that followed: {} (late: {}); still due: {}; overdue: {}",
