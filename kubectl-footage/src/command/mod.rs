@@ -7,6 +7,7 @@ pub mod inspect;
 pub mod keygen;
 pub mod order;
 pub mod pending;
+pub mod report;
 pub mod request;
 pub mod show;
 pub mod withdraw;

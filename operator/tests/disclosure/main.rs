@@ -12,4 +12,5 @@ mod consent;
 mod job;
 mod orders;
 mod owners;
+mod report;
 mod stage;

@@ -196,7 +196,7 @@ impl Stage {
         fs::write(path, body).unwrap();
     }
 
-    async fn log_key(&self) -> LogKey {
+    pub async fn log_key(&self) -> LogKey {
         let namespace = self.cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
         let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), &self.tenant);
         let public = self.cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
@@ -204,7 +204,7 @@ impl Stage {
     }
 
     /// Appends as the operator does; it finds that its own session was overtaken, and opens the log anew.
-    async fn append(&self, id: &str, entry: Entry) {
+    pub async fn append(&self, id: &str, entry: Entry) {
         let (key, root) = (self.log_key().await, self.cluster.bao.root());
         let signer = VaultSigner { vault: &root, mount: MOUNT };
         until("the log to take an entry", async || {
