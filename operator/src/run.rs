@@ -30,6 +30,7 @@ use crate::{
     log::{self, Logs},
     metrics::{self, Metrics},
     pods::{self, Answers},
+    report::{self, Reports},
     vault::Sessions,
     watch::{self, Queues, Router, Synced, TenantSecrets},
 };
@@ -120,6 +121,7 @@ fn reconcile_all(
         legal_order,
         disclosure_request,
         approval,
+        report,
     } = queues;
     let index = context.index.clone();
     let tenants = controllers::ready(&index.tenants);
@@ -138,7 +140,7 @@ fn reconcile_all(
         };
     }
     spawn!(tenant, index.tenants, tenants.clone());
-    spawn!(ingest, index.tenants, tenants);
+    spawn!(ingest, index.tenants, tenants.clone());
     spawn!(camera, index.cameras, cameras);
     spawn!(retention_policy, index.retention_policies, retention);
     spawn!(sharing_policy, index.sharing_policies, sharing);
@@ -166,6 +168,15 @@ fn reconcile_all(
         approvals,
         approval,
         disclosure::reconcile_approval,
+    ));
+    let reports = Reports::default();
+    tasks.spawn(controllers::drive(
+        "report",
+        Arc::clone(&context),
+        index.tenants.clone(),
+        tenants,
+        report,
+        move |tenant, context| report::reconcile(tenant, context, reports.clone()),
     ));
     tasks.spawn(admission::watch(context.clone(), policies));
     tasks.spawn(log::run(Arc::clone(&context)));

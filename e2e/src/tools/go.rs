@@ -49,6 +49,7 @@ const fn kubernetes(name: &'static str, package: &'static str) -> GoTool {
 pub(super) const TOOLS: &[GoTool] = &[
     tool("pause", "pause", ".", Kind::Plain),
     tool("age", "age", "filippo.io/age/cmd/age", Kind::Plain),
+    tool("age-keygen", "age", "filippo.io/age/cmd/age-keygen", Kind::Plain),
     tool("rtsp-camera", "rtsp", ".", Kind::Plain),
     tool("runc", "runc", "github.com/opencontainers/runc", Kind::Runc),
     tool("containerd", "containerd", "github.com/containerd/containerd/v2/cmd/containerd", Kind::Plain),

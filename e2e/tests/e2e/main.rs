@@ -12,6 +12,7 @@ mod identity;
 mod mistakes;
 mod monitoring;
 mod network;
+mod pages;
 mod rbac;
 mod recording;
 mod retention;

@@ -27,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use camerafleet_crds::{Approval, DisclosureRequest, Tenant};
 use camerafleet_footage::{
-    disclosure::{History, Live, Verdict as Decided, parse_release_key_name},
+    disclosure::{FollowUp, History, Live, Verdict as Decided, parse_release_key_name},
     ids::RequestUid,
     log::entry::OutcomeResult,
 };
@@ -229,12 +229,18 @@ async fn work(
     let contacts = notice::contacts(seen.policies.iter().map(|(_, spec, _)| spec));
     let before = request.status.as_ref().map(|status| status.notices.as_slice()).unwrap_or_default();
     let due = notice::due(&contacts, &occasions, seen.history.notices(), before, now);
+    // The transparency report counts it, and the order may be gone by then.
+    let delayed: Vec<_> = due.not_before.map(|until| entries::delayed(uid, until, now)).into_iter().collect();
+    logged!(context.logs.append(tenant, &delayed, context).await);
     let message =
         |contact: &notice::Contact, occasion| message::message(parts, &seen, contact, occasion, now);
     let told = logged!(notice::tell(&due, message, uid, tenant, context).await);
 
     show(parts, live, &seen, &due, &contacts, context).await?;
     let follow_up = follows(parts, &seen, now);
+    if let Some(FollowUp::Arrived(order)) = &follow_up {
+        logged!(context.logs.append(tenant, &[entries::followed_up(uid, order, now)], context).await);
+    }
     let known = status::Known {
         request,
         digest: seen.docket.as_ref().map(|docket| docket.request.digest().to_string()),

@@ -80,5 +80,5 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     Ok(Action::requeue(if soon { LOOK_AGAIN_SOON } else { LOOK_AGAIN }))
 }
 
-pub use resources::tenant_labels;
+pub use resources::{member_subject, tenant_labels};
 pub use storage::QUOTA;
