@@ -84,7 +84,7 @@ mod tests {
         let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
         let board = Arc::new(Board::new("uid".into(), spool));
         for n in 0..50 {
-            board.camera(&CameraId::parse(&format!("c{n}")).unwrap(), "door", false);
+            board.camera(&CameraId::parse(format!("c{n}")).unwrap(), "door", false);
         }
         let shared = Shared { board, metrics };
         let scrapes = (0..4).map(|_| {
