@@ -59,10 +59,7 @@ async fn granted(client: &Client) -> Result<Vec<Granted>> {
 async fn given(client: &Client) -> Result<Vec<Grant>> {
     let managed = ListParams::default().labels("camerafleet.io/tenant");
     let roles = Api::<Role>::all(client.clone()).list(&managed).await.context("list the tenants' Roles")?;
-    let mut given: Vec<Grant> = roles.items.into_iter().flat_map(|role| grants(role.rules)).collect();
-    let disclosure = Api::<ClusterRole>::all(client.clone()).get("camerafleet-disclosure").await?;
-    given.extend(grants(disclosure.rules));
-    Ok(given)
+    Ok(roles.items.into_iter().flat_map(|role| grants(role.rules)).collect())
 }
 
 fn grants(rules: Option<Vec<PolicyRule>>) -> Vec<Grant> {

@@ -68,3 +68,37 @@ async fn render(State(shared): State<Shared>) -> Response {
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use camerafleet_footage::ids::CameraId;
+
+    use super::*;
+    use crate::spool::Spool;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn scrapes_at_the_same_time_miss_no_series() {
+        let directory = tempfile::tempdir().unwrap();
+        let metrics = Metrics::new();
+        let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
+        let board = Arc::new(Board::new("uid".into(), spool));
+        for n in 0..50 {
+            board.camera(&CameraId::parse(format!("c{n}")).unwrap(), "door", false);
+        }
+        let shared = Shared { board, metrics };
+        let scrapes = (0..4).map(|_| {
+            let shared = shared.clone();
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    let body = render(State(shared.clone())).await.into_body();
+                    let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+                    assert_eq!(text.matches("\ncamerafleet_ingest_camera_state{").count(), 50);
+                }
+            })
+        });
+        for scrape in scrapes.collect::<Vec<_>>() {
+            scrape.await.unwrap();
+        }
+    }
+}
