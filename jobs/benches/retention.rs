@@ -3,8 +3,13 @@
 //!
 //! The first run of a day, which also counts what is stored, is told apart. The last line is JSON, of medians: `growth` is the
 //! larger run's time over the smaller one's, `rate_ratio` the job's objects per second over the server's, `rss_mib` the
-//! most memory of this process, in which the job runs. The server deletes names that it is told, and the job has to list
-//! them first: where both are bound by the same cores, the ratio cannot be above deletion over the sum of both.
+//! most memory of this process, in which the job runs.
+//!
+//! The server's own rate is that of as many objects in as many folders, in requests of as many names, more of them at once
+//! than the job makes, by a client that is told all names before its time begins. The job has to list them first, as
+//! nothing else says which there are. Where server and client share their cores, the ratio cannot be above what the
+//! server's processors need for deleting, over what they need for deleting and listing: the line before the last says
+//! how much that is here.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -309,18 +314,25 @@ async fn main() {
     println!(
         "10,000 due among {small} and among {large}, and the server's own deletion of 10,000 in bulk and listing of them:"
     );
-    let mut seconds = [const { Vec::new() }; 3];
+    let (mut seconds, mut cpu) = ([const { Vec::new() }; 3], [const { Vec::new() }; 2]);
     for _ in 0..rounds {
         let (listing, own) = bulk(&server).await;
         let first = measure(&server, "p-small").await;
         let second = measure(&server, "p-large").await;
         println!("  {first}, {second}, {own}, {listing}; load {}", load());
+        for (all, one) in cpu.iter_mut().zip([&own, &listing]) {
+            all.push(one.cpu[0]);
+        }
         for (all, one) in seconds.iter_mut().zip([first, second, own]) {
             all.push(one.seconds);
         }
     }
-    let [first, second, own] = seconds.map(median);
+    let ([first, second, own], [deleting, listing]) = (seconds.map(median), cpu.map(median));
     println!("medians: {first:.3} s, {second:.3} s, {own:.3} s");
+    println!(
+        "the server's CPU for 10,000: {deleting:.2} s to delete, {listing:.2} s to list; a ratio of at most {:.2}",
+        deleting / (deleting + listing)
+    );
     let line = json!({
         "bench": "retention",
         "growth": round(second / first),

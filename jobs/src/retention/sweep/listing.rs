@@ -20,19 +20,26 @@ use super::{
 /// What was found, with its versions where the bucket keeps any.
 type Item = (Found, Vec<String>);
 
-/// What lies there, each camera's in order, and how many objects lie where none should and are not among it. Where
-/// nothing has versions, a camera's listing ends with the first that cannot go.
+/// What lies there, each camera's in order, and how many objects lie where none should and are not among it.
+///
+/// An epoch that is `past` is listed as a whole: all of it goes but what came late or is held. Of another one each
+/// camera's listing ends with the first that cannot go.
 pub(super) async fn list<'a, P: PolicySource>(
     job: &Job<P>,
     place: &'a Place,
     epoch: &'a Epoch,
     versions: Option<&'a Versions>,
+    past: bool,
     may_go: impl Fn(&SegmentName) -> bool + Clone + Send + 'a,
 ) -> Result<(BoxStream<'a, Result<Item, JobError>>, u64), JobError> {
     if let Some(versions) = versions {
         return Ok((versions.objects(place, epoch).boxed(), 0));
     }
     let failed = move |source| failed(epoch, source);
+    let plain = |found| (found, Vec::new());
+    if past {
+        return Ok((place.objects(&*job.store, epoch).map_ok(plain).map_err(failed).boxed(), 0));
+    }
     let (folders, foreign) = place.cameras(&*job.store, epoch).await.map_err(failed)?;
     let store = Arc::clone(&job.store);
     let of_camera = move |folder: Path| {
@@ -46,7 +53,7 @@ pub(super) async fn list<'a, P: PolicySource>(
         })
     };
     let listing = stream::iter(folders).map(of_camera).flatten_unordered(CONCURRENCY);
-    Ok((listing.map_ok(|found| (found, Vec::new())).map_err(failed).boxed(), foreign))
+    Ok((listing.map_ok(plain).map_err(failed).boxed(), foreign))
 }
 
 /// Why there is no listing.

@@ -13,7 +13,7 @@ use camerafleet_footage::{
     hold::Holds,
     layout::Epoch,
     retention::{
-        Judged, OverLimit, judge,
+        Judged, OverLimit, due_at, judge,
         listing::{Found, Place, Stored},
         may_be_due,
     },
@@ -62,7 +62,8 @@ pub(super) async fn sweep<P: PolicySource>(
     let Terms { policy, begun, over } = terms;
     let keep_for = policy.terms.keep_for;
     let may_go = |name: &_| may_be_due(name, keep_for, now) || over.covers(name);
-    let (listing, foreign) = listing::list(job, place, epoch, versions, may_go).await?;
+    let past = due_at(epoch.end(), keep_for) <= now;
+    let (listing, foreign) = listing::list(job, place, epoch, versions, past, may_go).await?;
     let seen = Mutex::new(Seen::new(foreign));
     let due = listing.try_filter_map(|(found, versions)| {
         let going = match found {
