@@ -3,8 +3,13 @@
 //!
 //! The first run of a day, which also counts what is stored, is told apart. The last line is JSON, of medians: `growth` is the
 //! larger run's time over the smaller one's, `rate_ratio` the job's objects per second over the server's, `rss_mib` the
-//! most memory of this process, in which the job runs. The server deletes names that it is told, and the job has to list
-//! them first: where both are bound by the same cores, the ratio cannot be above deletion over the sum of both.
+//! most memory of this process, in which the job runs.
+//!
+//! The server's own rate is that of as many objects in as many folders, in requests of as many names, more of them at once
+//! than the job makes, by a client that is told all names before its time begins. The job has to list them first, as
+//! nothing else says which there are. Where server and client share their cores, the ratio cannot be above what the
+//! server's processors need for deleting, over what they need for deleting and listing: the line before the last says
+//! how much that is here.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -187,57 +192,106 @@ async fn stock(server: &Server, policy: &str, stored: u64) {
     );
 }
 
-/// Seconds and requests of a run that finds 10,000 due among what is kept.
-async fn measure(server: &Server, policy: &str) -> (f64, usize) {
+/// What something cost.
+struct Cost {
+    seconds: f64,
+    requests: usize,
+    /// Of the server's processors, and of this process's.
+    cpu: [f64; 2],
+}
+
+/// Measures what is done.
+async fn cost<T>(server: &Server, what: impl Future<Output = T>) -> (T, Cost) {
+    let (requests, before, started) = (server.requests(), cpu(), Instant::now());
+    let done = what.await;
+    let (seconds, after) = (started.elapsed().as_secs_f64(), cpu());
+    let cpu = [after[0] - before[0], after[1] - before[1]];
+    (done, Cost { seconds, requests: server.requests() - requests, cpu })
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seconds, requests, cpu: [server, own] } = self;
+        write!(f, "{seconds:.3} s ({requests} requests, CPU {server:.2} + {own:.2} s)")
+    }
+}
+
+/// A run that finds 10,000 due among what is kept.
+async fn measure(server: &Server, policy: &str) -> Cost {
     // Just before, so that the server's disk cache has them in every run.
     server.fill(policy, 40, DUE, Timestamp::now() - SignedDuration::from_hours(24 * 40));
     let job = job(server, policy);
     if std::env::var_os("STEPS").is_some() {
-        steps(&job).await;
+        steps(server, &job).await;
     }
-    let (requests, started) = (server.requests(), Instant::now());
-    let report = run(&job).await;
-    let seconds = started.elapsed().as_secs_f64();
+    let (report, cost) = cost(server, run(&job)).await;
     assert_eq!(
         (report.summary.outcome, report.summary.deleted_objects),
         (Outcome::Done, DUE),
         "{:?}",
         report.summary
     );
-    (seconds, server.requests() - requests)
+    cost
 }
 
 /// What each kind of listing takes on this server.
-async fn steps(job: &Job<Policy>) {
+async fn steps(server: &Server, job: &Job<Policy>) {
     let place =
         Place { prefix: PREFIX.into(), tenant: job.config.tenant.clone(), policy: job.config.policy.clone() };
     let store = &*job.store;
-    let started = Instant::now();
-    let epochs = place.epochs(store).await.unwrap().0;
-    println!("  epochs: {:.2?}", started.elapsed());
-    let started = Instant::now();
-    place.oldest(store, &*job.pages, epochs.iter().nth(1).unwrap()).await.unwrap();
-    println!("  the oldest segment of an epoch: {:.2?}", started.elapsed());
-    let started = Instant::now();
-    let found =
-        place.objects(store, epochs.first().unwrap()).try_fold(0, |n, _| async move { Ok(n + 1) }).await;
-    println!("  {} objects of an epoch: {:.2?}", found.unwrap(), started.elapsed());
+    let (epochs, cost_of) = cost(server, place.epochs(store)).await;
+    let epochs = epochs.unwrap().0;
+    println!("  epochs: {cost_of}");
+    let (first, second) = (epochs.first().unwrap(), epochs.iter().nth(1).unwrap());
+    let (_, cost_of) = cost(server, place.oldest(store, &*job.pages, second)).await;
+    println!("  the oldest segment of an epoch: {cost_of}");
+    let flat = place.objects(store, first).try_fold(0, |n, _| async move { Ok(n + 1) });
+    let (found, cost_of) = cost(server, flat).await;
+    println!("  {} objects of an epoch: {cost_of}", found.unwrap());
+    let by_camera = async {
+        let folders = place.cameras(store, first).await.unwrap().0;
+        let each = |folder: object_store::path::Path| place.objects_in(store, first, &folder);
+        stream::iter(folders)
+            .map(each)
+            .flatten_unordered(8)
+            .try_fold(0, |n, _| async move { Ok(n + 1) })
+            .await
+    };
+    let (found, cost_of) = cost(server, by_camera).await;
+    println!("  {} of them camera by camera: {cost_of}", found.unwrap());
 }
 
-/// The server's own rates: seconds of listing names, and of deleting in bulk what is listed.
-async fn bulk(server: &Server) -> (f64, f64) {
+/// The server's own rates: what listing names costs, and deleting in bulk what is listed.
+async fn bulk(server: &Server) -> (Cost, Cost) {
     server.fill("p-bulk", 40, DUE, Timestamp::now());
     let store = server.store();
     let prefix = object_store::path::Path::parse(format!("{PREFIX}/{TENANT}/footage/p-bulk")).unwrap();
-    let started = Instant::now();
-    let names: Vec<_> =
-        store.list(Some(&prefix)).map_ok(|object| object.location).try_collect().await.unwrap();
-    let listing = started.elapsed().as_secs_f64();
-    let started = Instant::now();
-    let deleted: Vec<_> =
-        store.delete_stream(stream::iter(names.into_iter().map(Ok)).boxed()).try_collect().await.unwrap();
-    assert_eq!(deleted.len() as u64, DUE);
-    (listing, started.elapsed().as_secs_f64())
+    let names = store.list(Some(&prefix)).map_ok(|object| object.location).try_collect::<Vec<_>>();
+    let (names, listing) = cost(server, names).await;
+    let names = stream::iter(names.unwrap().into_iter().map(Ok)).boxed();
+    let (deleted, deleting) = cost(server, store.delete_stream(names).try_collect::<Vec<_>>()).await;
+    assert_eq!(deleted.unwrap().len() as u64, DUE);
+    (listing, deleting)
+}
+
+/// Seconds of CPU that the server, the only child of this process, and this process itself have used so far.
+fn cpu() -> [f64; 2] {
+    let own = std::process::id();
+    let server = fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        (stat(pid)?.get(1)?.parse::<u32>().ok()? == own).then_some(pid)
+    });
+    [server, Some(own)].map(|pid| {
+        let fields = pid.and_then(stat).unwrap_or_default();
+        let ticks = |n: usize| fields.get(n).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
+        (ticks(11) + ticks(12)) / 100.0
+    })
+}
+
+/// What `/proc/<pid>/stat` says behind the program's name.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect())
 }
 
 fn peak_mib() -> u64 {
@@ -260,21 +314,25 @@ async fn main() {
     println!(
         "10,000 due among {small} and among {large}, and the server's own deletion of 10,000 in bulk and listing of them:"
     );
-    let mut seconds = [const { Vec::new() }; 3];
+    let (mut seconds, mut cpu) = ([const { Vec::new() }; 3], [const { Vec::new() }; 2]);
     for _ in 0..rounds {
         let (listing, own) = bulk(&server).await;
-        let (first, requests) = measure(&server, "p-small").await;
-        let (second, more) = measure(&server, "p-large").await;
-        println!(
-            "  {first:.3} s ({requests} requests), {second:.3} s ({more}), {own:.3} s, {listing:.3} s; load {}",
-            load()
-        );
+        let first = measure(&server, "p-small").await;
+        let second = measure(&server, "p-large").await;
+        println!("  {first}, {second}, {own}, {listing}; load {}", load());
+        for (all, one) in cpu.iter_mut().zip([&own, &listing]) {
+            all.push(one.cpu[0]);
+        }
         for (all, one) in seconds.iter_mut().zip([first, second, own]) {
-            all.push(one);
+            all.push(one.seconds);
         }
     }
-    let [first, second, own] = seconds.map(median);
+    let ([first, second, own], [deleting, listing]) = (seconds.map(median), cpu.map(median));
     println!("medians: {first:.3} s, {second:.3} s, {own:.3} s");
+    println!(
+        "the server's CPU for 10,000: {deleting:.2} s to delete, {listing:.2} s to list; a ratio of at most {:.2}",
+        deleting / (deleting + listing)
+    );
     let line = json!({
         "bench": "retention",
         "growth": round(second / first),

@@ -237,23 +237,29 @@ impl Place {
     }
 
     fn read(&self, epoch: &Epoch, object: ObjectMeta) -> Found {
-        let last_modified = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
-        match last_modified {
-            Some(at) => self.found(epoch, object.location.as_ref(), object.size, at),
-            None => Found::Foreign,
+        let ObjectMeta { location: path, size, last_modified, .. } = object;
+        let last_modified = Timestamp::from_millisecond(last_modified.timestamp_millis()).ok();
+        match (self.ours(epoch, path.as_ref()), last_modified) {
+            (Some(name), Some(last_modified)) => {
+                Found::Segment(Box::new(Stored { path, name, size, last_modified }))
+            }
+            _ => Found::Foreign,
         }
     }
 
     /// What an object of an epoch's folder is, by its key.
     pub fn found(&self, epoch: &Epoch, key: &str, size: u64, last_modified: Timestamp) -> Found {
-        let name = SegmentName::parse(&self.prefix, key).ok();
-        // A listing by prefix gives no other; what is deleted is never taken on trust.
-        let ours = name
-            .filter(|name| name.tenant == self.tenant && name.policy == self.policy && name.epoch == *epoch);
-        match (ours, Path::parse(key)) {
+        match (self.ours(epoch, key), Path::parse(key)) {
             (Some(name), Ok(path)) => Found::Segment(Box::new(Stored { path, name, size, last_modified })),
             _ => Found::Foreign,
         }
+    }
+
+    /// A listing by prefix gives no other; what is deleted is never taken on trust.
+    fn ours(&self, epoch: &Epoch, key: &str) -> Option<SegmentName> {
+        SegmentName::parse(&self.prefix, key)
+            .ok()
+            .filter(|name| name.tenant == self.tenant && name.policy == self.policy && name.epoch == *epoch)
     }
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod due;
 mod epochs;
 mod judge;
+mod limit;
 pub mod listing;
 mod run;
 #[cfg(test)]
@@ -17,7 +18,8 @@ pub use census::{CENSUS_AGE_HOURS, Census, Counted, census_key};
 pub use clock::{CLOCK_TOLERANCE_SECONDS, clocks_agree};
 pub use due::{Terms, counts_from, due_at, is_due, may_be_due, may_hold_due};
 pub use epochs::{EpochUse, InUse, Recorder, Shred, key_due_at, shred, still_open};
-pub use judge::{Excess, Judged, judge};
+pub use judge::{Judged, judge};
+pub use limit::{OverLimit, Room};
 pub use run::{JobConfig, LogAccess, Outcome, RunSummary, VaultAccess};
 
 use crate::{ids::PolicyId, ids::TenantId, layout::tenant_prefix};

@@ -15,6 +15,7 @@ mod ended;
 mod error;
 mod holds;
 mod keys;
+mod limit;
 mod log;
 mod policy;
 mod report;
@@ -26,7 +27,7 @@ mod versions;
 use std::{sync::Arc, time::Duration};
 
 use camerafleet_footage::{
-    retention::{Excess, JobConfig, Outcome, RunSummary, VaultAccess, listing::Place, may_hold_due},
+    retention::{JobConfig, Outcome, OverLimit, RunSummary, VaultAccess, listing::Place, may_hold_due},
     vault::Vault,
 };
 use jiff::Timestamp;
@@ -136,13 +137,14 @@ async fn work<P: PolicySource>(
     };
     report.summary.foreign_objects += foreign;
     copy::copy(job, &place, &epochs, &begun, &mut session, started, report).await;
-    let mut excess = match policy.most {
-        Some(most) => sweep::excess(job, &place, epochs.iter(), most, &begun).await?,
-        None => Excess::default(),
+    let counted = policy.most;
+    let mut over = match counted {
+        Some(most) => limit::over(job, &place, &epochs, most, &begun).await?,
+        None => OverLimit::default(),
     };
     let (mut is_safe, mut looked) = (false, true);
     for epoch in &epochs {
-        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && excess.is_empty() {
+        if !may_hold_due(epoch, policy.terms.keep_for, (job.now)()) && !over.reaches(epoch) {
             // The others are younger still. Only the oldest of them says what is stored.
             if report.summary.oldest_footage_time.is_none() {
                 let oldest = place.oldest(&*job.store, &*job.pages, epoch).await;
@@ -164,9 +166,11 @@ async fn work<P: PolicySource>(
         }
         // The policy may have been changed since: what counts is what it says now.
         policy = Checked::read(job).await?;
-        if let Err(error) =
-            sweep::sweep(job, &place, epoch, (&policy, &begun), versions, &mut excess, report).await
-        {
+        if policy.most != counted {
+            over = OverLimit::default();
+        }
+        let terms = sweep::Terms { policy: &policy, begun: &begun, over: &over };
+        if let Err(error) = sweep::sweep(job, &place, epoch, terms, versions, report).await {
             // Nor is anything else deleted while it is not known what is held. The other epochs' footage is due all the same.
             if error.is_about_holds() {
                 return Err(error);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use camerafleet_footage::retention::Outcome;
+use camerafleet_footage::{layout::SegmentName, retention::Outcome};
 use jiff::Timestamp;
 use jobs::retention::{Report, run};
 
@@ -72,6 +72,36 @@ async fn what_is_due_goes_and_the_rest_stays() {
     let again = run(&job(&s3, s3.store(), &policy, None)).await;
     assert_eq!(again.summary.deleted_objects, 0);
     assert_eq!(again.summary.outcome, Outcome::Done);
+}
+
+/// Of an epoch that comes due no more is listed than what may be.
+#[tokio::test]
+async fn an_epoch_that_is_past_in_part_loses_that_part_of_each_camera() {
+    // The half hour of the present one's beginning, or what of the last one is within three quarters of an hour.
+    let now = Timestamp::now();
+    let (of, keep_for) = match now.duration_since(epoch(0).start()).as_mins() < 30 {
+        true => (epoch(1), "45m"),
+        false => (epoch(0), "20m"),
+    };
+    let s3 = S3::start();
+    let (mut due, mut kept) = (Vec::new(), Vec::new());
+    for camera in ["c-1", "c-2", "c-3"] {
+        let first = segment("p-1", of, camera, 0);
+        s3.put(&first.key(PREFIX), b"sealed", Timestamp::from_millisecond(first.end_ms()).unwrap());
+        due.push(first.key(PREFIX));
+        for sequence in 1..4 {
+            let start_ms = now.as_millisecond() - 100_000 + i64::try_from(sequence).unwrap() * 10_000;
+            let name = SegmentName { start_ms, duration_ms: 10_000, ..segment("p-1", of, camera, sequence) };
+            s3.put(&name.key(PREFIX), b"sealed", now);
+            kept.push(name.key(PREFIX));
+        }
+    }
+    let beside = format!("{PREFIX}/t-1/footage/p-1/{of}/readme.txt");
+    s3.put(&beside, b"other", ago(100_000));
+    kept.push(beside);
+    let summary = run(&job(&s3, s3.store(), &Policy::new(keep_for), None)).await.summary;
+    assert_eq!((summary.outcome, summary.deleted_objects, summary.foreign_objects), (Outcome::Done, 3, 1));
+    assert_eq!(s3.keys("elm/t-1/footage"), kept);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn a_policy_that_is_made_longer_during_a_run_keeps_what_is_not_deleted_yet
     s3.put(&name, b"sealed", ago(200));
     let policy = Policy::new("1h");
     // Read at the run's beginning and before the epoch; it is another one right before the batch.
-    *policy.changes.lock().unwrap() = Some((2, Span::hours(900)));
+    policy.change_after(2, |p| p.spec.keep_for = Span::hours(900));
     let report = run(&job(&s3, s3.store(), &policy, None)).await;
     assert_eq!(s3.keys("elm/t-1/footage"), [name.as_str()], "{report:?}");
     assert_eq!((report.summary.outcome, report.summary.deleted_objects), (Outcome::Done, 0));
@@ -61,6 +61,43 @@ async fn a_policy_that_is_made_longer_during_a_run_keeps_what_is_not_deleted_yet
     policy.change(|p| p.spec.keep_for = Span::hours(1));
     run(&job(&s3, s3.store(), &policy, None)).await;
     assert_eq!(s3.keys("elm/t-1/footage"), [""; 0]);
+}
+
+/// A policy of 30 days and 12 bytes for each camera, and four segments of 6 bytes of one.
+fn limited(s3: &S3) -> (Policy, Vec<String>) {
+    let policy = Policy::new("30d");
+    policy.change(|p| p.spec.max_bytes_per_camera = serde_json::from_value("12".into()).unwrap());
+    let put = |hours| {
+        let name = segment("p-1", epoch(hours), "c-1", 0);
+        s3.put(&name.key(PREFIX), b"sealed", Timestamp::from_millisecond(name.end_ms()).unwrap());
+        name.key(PREFIX)
+    };
+    (policy, [4, 3, 2, 1].map(put).into())
+}
+
+/// What is stored is counted before anything is deleted, which takes long where much is.
+#[tokio::test]
+async fn a_limit_that_is_raised_or_lifted_while_a_run_counts_deletes_nothing_by_the_old_one() {
+    for (case, most) in [("raised", "1k".into()), ("lifted", serde_json::Value::Null)] {
+        let s3 = S3::start();
+        let (policy, keys) = limited(&s3);
+        // Read at the run's beginning; it is another one by the time that the first epoch is looked at.
+        policy.change_after(1, move |p| {
+            p.spec.max_bytes_per_camera = serde_json::from_value(most.clone()).unwrap();
+        });
+        let report = run(&job(&s3, s3.store(), &policy, None)).await;
+        assert_eq!(s3.keys("elm/t-1/footage"), keys, "{case}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_is_above_a_limit_a_run_takes_nothing_instead_of_what_another_one_took_first() {
+    let s3 = S3::start();
+    let (policy, keys) = limited(&s3);
+    let oldest = s3.file(&keys[0]);
+    policy.change_after(1, move |_| drop(std::fs::remove_file(&oldest)));
+    let report = run(&job(&s3, s3.store(), &policy, None)).await;
+    assert_eq!(s3.keys("elm/t-1/footage"), keys[2..], "{report:?}");
 }
 
 #[tokio::test]
