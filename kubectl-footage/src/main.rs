@@ -66,7 +66,7 @@ enum Command {
     #[command(after_help = "Example:\n  kubectl footage withdraw burglary-7 -n elm-street")]
     Withdraw(withdraw::Args),
     /// Fetches the package of your request, and goes on where it was interrupted.
-    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street")]
+    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street --wait 10m")]
     Fetch(fetch::Args),
     /// Signs and submits a legal order.
     #[command(

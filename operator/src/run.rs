@@ -28,7 +28,7 @@ use crate::{
     http::{self, Health},
     lease::Leadership,
     log::{self, Logs},
-    metrics::Metrics,
+    metrics::{self, Metrics},
     pods::{self, Answers},
     report::{self, Reports},
     vault::Sessions,
@@ -100,7 +100,7 @@ fn reconcile_all(
         Reporter { controller: "camerafleet-operator".into(), instance: Some(args.identity.clone()) };
     let context = Arc::new(Context {
         events: Recorder::new(client.clone(), reporter),
-        vault: Sessions::new(args.vault.clone()),
+        vault: Sessions::new(args.vault.clone(), metrics.vault_logins.clone()),
         logs: Logs::new(args.log.clone()),
         answers: Answers::default(),
         plans: Plans::default(),
@@ -180,5 +180,6 @@ fn reconcile_all(
     ));
     tasks.spawn(admission::watch(context.clone(), policies));
     tasks.spawn(log::run(Arc::clone(&context)));
+    tasks.spawn(metrics::measure(Arc::clone(&context)));
     tasks.spawn(pods::poll(context));
 }

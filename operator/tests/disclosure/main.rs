@@ -9,7 +9,6 @@ mod bao;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod consent;
-mod hooks;
 mod job;
 mod orders;
 mod owners;

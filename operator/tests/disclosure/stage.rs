@@ -1,6 +1,6 @@
 //! A tenant with a camera that has a SharingPolicy, and footage of it that was sealed with the keys that the operator made.
 
-use std::{fs, io::Write as _, process::Command, sync::Arc, time::Duration};
+use std::{fs, io::Write as _, net::Ipv4Addr, process::Command, sync::Arc, time::Duration};
 
 use age::secrecy::ExposeSecret as _;
 use camerafleet_crds::SharingPolicySpec;
@@ -11,15 +11,12 @@ use camerafleet_footage::{
     log::{self, Entry, LOG_KEY, LogKey, NewEntry, Reader, VaultSigner, Writer, entry},
     seal::{OwnersCustody, PublicKey, RecorderStream, SegmentPolicy, WindowCustody},
 };
-use camerafleet_testkit::tool;
+use camerafleet_testkit::{HOOKS_KEY, Hooks, tool};
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    cluster::{Cluster, until},
-    hooks::{Hooks, KEY},
-};
+use crate::cluster::{Cluster, until};
 
 pub const NAMESPACE: &str = "elm-street";
 pub const MOUNT: &str = "camerafleet/elm-street";
@@ -67,7 +64,7 @@ impl Stage {
     /// With this SharingPolicy, which gets the owners' webhook.
     pub async fn new(mut policy: Value) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (mut cluster, hooks) = (Cluster::start().await, Hooks::start().await);
+        let (mut cluster, hooks) = (Cluster::start().await, Hooks::start(Ipv4Addr::LOCALHOST).await);
         cluster.operator();
         for name in ["store", "camerafleet-log", "camerafleet-log-reader"] {
             cluster.apply(&json!({
@@ -104,7 +101,7 @@ impl Stage {
         cluster.apply(&json!({
             "apiVersion": "v1", "kind": "Secret", "type": "camerafleet.io/webhook",
             "metadata": {"name": "notify", "namespace": NAMESPACE},
-            "stringData": {"url": hooks.url, "hmacKey": KEY},
+            "stringData": {"url": hooks.url, "hmacKey": HOOKS_KEY},
         }));
         policy["notify"] = json!([{"owner": "a", "webhookSecretRef": {"name": "notify"}}]);
         let object = |kind: &str, name: &str, spec: Value| {

@@ -9,7 +9,6 @@ mod apply;
 mod end;
 mod entries;
 mod gather;
-mod measure;
 mod message;
 mod notice;
 mod order;
@@ -67,7 +66,6 @@ pub async fn reconcile(request: Arc<DisclosureRequest>, context: Arc<Context>) -
     let Some(namespace) = request.namespace() else { return Ok(Action::await_change()) };
     let api = Api::<DisclosureRequest>::namespaced(context.client.clone(), &namespace);
     let deleted = request.metadata.deletion_timestamp.is_some();
-    measure::measure(&context.index.disclosure_requests.state(), &context.metrics);
     if identity::of(&*request).is_none() && !deleted {
         // The change comes back by the watch, and the rest with it.
         identity::ensure(&api, &*request).await?;
