@@ -15,7 +15,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use cluster::{Cluster, Flags};
-use command::{answer, fetch, hold, inspect, keygen, order, pending, request, show, withdraw};
+use command::{answer, fetch, hold, inspect, keygen, order, pending, report, request, show, withdraw};
 use failure::Failure;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -66,7 +66,7 @@ enum Command {
     #[command(after_help = "Example:\n  kubectl footage withdraw burglary-7 -n elm-street")]
     Withdraw(withdraw::Args),
     /// Fetches the package of your request, and goes on where it was interrupted.
-    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street")]
+    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street --wait 10m")]
     Fetch(fetch::Args),
     /// Signs and submits a legal order.
     #[command(
@@ -78,6 +78,11 @@ enum Command {
         after_help = "Example:\n  kubectl footage hold claim-12 -n elm-street --camera door --from \"2026-11-25 13:00\" --to now --matter 12 --duration 30d"
     )]
     Hold(hold::Args),
+    /// Prints the transparency report: how often footage was asked for, by whom, on what ground, and what came of it.
+    #[command(
+        after_help = "Examples:\n  kubectl footage report -n elm-street\n  kubectl footage report -n elm-street --from 2026-01 --to 2026-12 -o html --out report-2026.html"
+    )]
+    Report(report::Args),
     /// Makes an owner's key, for custody Owners. Needs no cluster.
     #[command(after_help = "Example:\n  kubectl footage keygen --out owner.key")]
     Keygen(keygen::Args),
@@ -120,6 +125,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Fetch(args) => fetch::run(args, &connect().await?).await,
         Command::Order(args) => order::run(args, &cli.flags).await,
         Command::Hold(args) => hold::run(args, &connect().await?).await,
+        Command::Report(args) => report::run(args, &connect().await?).await,
         Command::Keygen(args) => keygen::run(args),
         Command::Inspect { file } => inspect::run(file),
         Command::Completion { shell } => {

@@ -15,6 +15,7 @@ use camerafleet_footage::{
     vault::MAX_BATCH,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::SignedDuration;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, path::Path};
 
 use super::{Decided, Job, JobError, Objects, keys::KeyRing, log::Told};
@@ -25,6 +26,9 @@ const CONCURRENCY: usize = 8;
 const START_GUESS: u64 = 80 << 10;
 /// An unproven segment's media begins about when it was opened, or it is not believed.
 const NEAR_MS: i64 = 10_000;
+
+/// The operator logs a stream within seconds of its beginning. Until then nobody knows whether a segment is forged.
+const STREAMS_ARE_LOGGED: SignedDuration = SignedDuration::from_mins(2);
 
 /// A camera's part of the release.
 pub(super) struct Gathered {
@@ -129,6 +133,9 @@ async fn look<O: Objects>(
             }
         };
         let Some(identity) = header.identity() else {
+            if (job.now)() < release.window.to() + STREAMS_ARE_LOGGED {
+                return Err(JobError::StreamNotLogged);
+            }
             refuse("it is forged: no stream that the log knows has signed it".to_owned());
             continue;
         };

@@ -10,6 +10,7 @@ mod fixtures;
 mod server;
 
 mod fetch;
+mod report;
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 

@@ -21,7 +21,7 @@ const TABLE: &str = "
 | DisclosureRequest | get, list | create; get of one's own and of those one must decide | create; get of one's own | get, list | get, list | - |
 | Approval | - | create; withdraw one's own | - | create | get, list | - |
 | LegalOrder | - | - | create | create, get, list | get, list | - |
-| ConfigMap `report-<month>` | ; get, list | - | - | ; get, list | ; get, list | - |
+| ConfigMap `transparency-report-<month>` | ; get, list | - | - | ; get, list | ; get, list | - |
 | Service `camerafleet-log` (proxy) | - | - | - | - | get | - |
 ";
 
@@ -63,7 +63,7 @@ struct Question {
 fn resource(kind: &str) -> (&'static str, String, &'static str) {
     match kind.split(' ').next().unwrap() {
         "Secret" => ("", "secrets".into(), ""),
-        "ConfigMap" => ("", "configmaps".into(), "report-2026-11"),
+        "ConfigMap" => ("", "configmaps".into(), "transparency-report-202611"),
         "Service" => ("", "services/proxy".into(), "camerafleet-log"),
         kind => match kind.to_lowercase().strip_suffix('y') {
             Some(stem) => ("camerafleet.io", format!("{stem}ies"), ""),

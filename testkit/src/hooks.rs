@@ -1,6 +1,9 @@
 //! An owner's server: takes webhooks, and checks their signature as standardwebhooks.com says.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
 
 use aws_lc_rs::hmac;
 use axum::{
@@ -12,19 +15,22 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-pub const KEY: &str = "an owner's key";
+/// What signs a message to [`Hooks`].
+pub const HOOKS_KEY: &str = "an owner's key";
 
 /// What came, in its order.
 #[derive(Clone, Default)]
 pub struct Hooks {
     taken: Arc<Mutex<Vec<Value>>>,
     refusals: Arc<Mutex<u32>>,
+    /// Where to send messages.
     pub url: String,
 }
 
 impl Hooks {
-    pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// Listens on a port of this address.
+    pub async fn start(address: impl Into<IpAddr>) -> Self {
+        let listener = tokio::net::TcpListener::bind((address.into(), 0)).await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let hooks = Self { url, ..Self::default() };
         let (taken, refusals) = (Arc::clone(&hooks.taken), Arc::clone(&hooks.refusals));
@@ -35,7 +41,7 @@ impl Hooks {
                 return StatusCode::SERVICE_UNAVAILABLE;
             }
             let text = |name: &str| headers[name].to_str().unwrap().to_owned();
-            let key = hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes());
+            let key = hmac::Key::new(hmac::HMAC_SHA256, HOOKS_KEY.as_bytes());
             let mut signed = format!("{}.{}.", text("webhook-id"), text("webhook-timestamp")).into_bytes();
             signed.extend_from_slice(&body);
             let signature =
