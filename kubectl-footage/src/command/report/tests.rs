@@ -205,12 +205,6 @@ fn a_name_is_never_markup() {
         let tags = |page: &str| page.matches('<').count();
         assert_eq!(tags(&page), tags(&plain), "{name}");
         assert!(!page.contains(name) || !name.contains(['<', '"', '&']), "{name}");
-        for part in ["<script", "<img", "onload=", "onerror="] {
-            let as_markup = page.contains(part)
-                && !page.contains(&format!("&lt;{}", &part[1..]))
-                && part.starts_with('<');
-            assert!(!as_markup, "{name}: {part}");
-        }
     }
     let page = rendered(&summary(reports()), Output::Html);
     for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "<script", "<link"] {
