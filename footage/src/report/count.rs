@@ -190,12 +190,12 @@ impl Case {
 
     /// The rules of its last denial.
     fn rules(&self, end: Timestamp) -> impl Iterator<Item = &'static str> {
-        let denials =
+        let mut denials =
             self.events.iter().filter(move |(at, _)| *at < end).filter_map(|(_, event)| match event {
                 Event::Denied { rules, .. } => Some(rules),
                 _ => None,
             });
-        denials.last().into_iter().flatten().copied()
+        denials.next_back().into_iter().flatten().copied()
     }
 
     /// What was begun before there was a package.
