@@ -8,6 +8,7 @@ use camerafleet_crds::{
 };
 use camerafleet_footage::{
     disclosure::{Frozen, Logged},
+    hold::HoldTerms,
     ids::TenantId,
 };
 use jiff::Timestamp;
@@ -50,7 +51,10 @@ pub async fn reconcile(order: Arc<LegalOrder>, context: Arc<Context>) -> Result<
     };
     let ready = match (&old.hold, verified) {
         // Made once: one that has ended, or was deleted, does not come back.
-        (Some(_), _) => held(),
+        (Some(name), _) => {
+            let holds = Api::<LegalHold>::namespaced(context.client.clone(), &namespace);
+            standing(kube_api::get(&holds, name).await?.as_ref(), now)
+        }
         (None, Err(why)) => why,
         (None, Ok(())) => {
             let hold = hold(&order, now);
@@ -65,7 +69,21 @@ pub async fn reconcile(order: Arc<LegalOrder>, context: Arc<Context>) -> Result<
         conditions::merge(&old.conditions, order.metadata.generation, &[("Ready", ready)], now);
     kube_api::write_status(&api, &*order, order.status.as_ref(), &status).await?;
     events::transition(&context, &order.object_ref(&()), &old.conditions, &status.conditions).await;
-    Ok(if status.hold.is_some() { Action::await_change() } else { Action::requeue(LOOK_AGAIN) })
+    Ok(Action::requeue(LOOK_AGAIN))
+}
+
+/// What becomes of an order with its hold: people must not rely on one that is over.
+pub(super) fn standing(hold: Option<&LegalHold>, now: Timestamp) -> Verdict {
+    let created = |hold: &LegalHold| hold.metadata.creation_timestamp.as_ref().map(|created| created.0);
+    let holds = |hold: &LegalHold| !HoldTerms::new(&hold.spec, created(hold)).is_over(now);
+    match hold {
+        // One that is being deleted holds until it is gone.
+        Some(hold) if holds(hold) => held(),
+        _ => Verdict::no(
+            "NotInForce",
+            "The LegalHold in status.hold, which this order made, is over or deleted, so nothing is kept for the order any more: create another LegalHold, or ask the authority for another order.",
+        ),
+    }
 }
 
 fn held() -> Verdict {

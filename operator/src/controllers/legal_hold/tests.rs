@@ -137,6 +137,19 @@ fn a_hold_is_effective_when_it_is_logged_has_a_key_and_every_job_has_looked() {
     assert_eq!((over.effective, over.conditions[0].reason.as_str()), (false, "Ended"));
 }
 
+#[test]
+fn an_order_says_that_its_footage_is_kept_only_while_its_hold_lasts() {
+    let told = |hold: Option<&LegalHold>, now: &str| {
+        let told = order::standing(hold, at(now));
+        assert!(camerafleet_crds::reasons::known("LegalOrder", "Ready", told.reason), "{}", told.reason);
+        (told.truth, told.reason)
+    };
+    let hold = hold(renewed);
+    assert_eq!(told(Some(&hold), "13:29:59"), (Truth::True, "Held"));
+    assert_eq!(told(Some(&hold), "13:30:00"), (Truth::False, "NotInForce"));
+    assert_eq!(told(None, "12:30:00"), (Truth::False, "NotInForce"), "somebody deleted it");
+}
+
 fn keygen(folder: &Path, name: &str) -> String {
     let file = folder.join(name);
     let made = Command::new("ssh-keygen")

@@ -190,7 +190,8 @@ pub async fn gather(
         };
     observed.used.uncopied = newest.as_ref().map(uncopied).unwrap_or_default();
     let terms = Terms::of(policy);
-    observed.left = newest.as_ref().ok().filter(|_| terms.retired).map(|found| left(found, terms));
+    let keys = observed.keys.as_ref().ok().filter(|_| observed.store.is_ok());
+    observed.left = left(terms, keys, &newest);
     observed.newest =
         newest.map(|found| found.into_iter().map(|(epoch, found)| (epoch, found.newest)).collect());
     observed.segments_left = segments_left;

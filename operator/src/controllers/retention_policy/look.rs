@@ -32,6 +32,8 @@ pub struct Left {
     pub bytes: u64,
     /// When the last key is due.
     pub until: Option<Timestamp>,
+    /// All of it was looked at; else there may be more, and the last key may be due sooner.
+    pub all: bool,
 }
 
 /// The oldest epochs that may be due, and whether segments are left where that decides something.
@@ -46,14 +48,24 @@ pub(super) struct Found {
     copied: bool,
 }
 
-pub(super) fn left(found: &BTreeMap<Epoch, Found>, terms: Terms) -> Left {
-    let dues =
-        found.iter().filter(|(_, f)| f.newest.is_some()).map(|(epoch, f)| key_due_at(epoch, f.newest, terms));
-    Left {
+/// What keeps a deleted policy; none for one that is in force, and where Vault and the store did not both say.
+pub(super) fn left(
+    terms: Terms,
+    keys: Option<&BTreeMap<Epoch, String>>,
+    found: &Listed<BTreeMap<Epoch, Found>>,
+) -> Option<Left> {
+    let (keys, found) = (keys.filter(|_| terms.retired)?, found.as_ref().ok()?);
+    let stored = found.iter().filter(|(_, found)| found.newest.is_some());
+    let dues = stored.map(|(epoch, found)| key_due_at(epoch, found.newest, terms));
+    // As if the newest of those that were not looked at had a segment.
+    let beyond = keys.keys().next_back().filter(|newest| !found.contains_key(newest));
+    let last = beyond.map(|epoch| key_due_at(epoch, Some(epoch.end()), terms));
+    Some(Left {
         objects: found.values().map(|f| f.segments).sum(),
         bytes: found.values().map(|f| f.bytes).sum(),
-        until: dues.max(),
-    }
+        until: dues.chain(last).max(),
+        all: beyond.is_none(),
+    })
 }
 
 pub(super) fn uncopied(found: &BTreeMap<Epoch, Found>) -> BTreeSet<Epoch> {
@@ -141,4 +153,43 @@ pub(super) async fn orphaned(
     let with_keys = keys.iter().filter_map(|name| parse_epoch_key_name(name).ok()).map(|(policy, _)| policy);
     let all = with_footage.chain(with_keys).map(|policy| policy.to_string());
     Ok(all.filter(|policy| !there.contains(policy.as_str())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use camerafleet_crds::Span;
+
+    use super::*;
+
+    fn epoch(minute: i64) -> Epoch {
+        Epoch::new(1_795_611_600 + minute * 60, 60).unwrap()
+    }
+
+    fn keys(minutes: i64) -> BTreeMap<Epoch, String> {
+        (0..minutes).map(|n| (epoch(n), String::new())).collect()
+    }
+
+    /// One segment in each of the oldest epochs.
+    fn found(minutes: i64) -> Listed<BTreeMap<Epoch, Found>> {
+        let one = |n| Found { newest: Some(epoch(n).end()), segments: 1, bytes: 10, copied: true };
+        Ok((0..minutes).map(|n| (epoch(n), one(n))).collect())
+    }
+
+    #[test]
+    fn what_is_left_is_told_as_far_as_it_is_known() {
+        let terms = Terms { keep_for: Span::minutes(3), retired: true };
+        let due = |minute| Some(due_at(epoch(minute).end(), terms.keep_for));
+        let three = keys(3);
+        let told = |objects, until, all| Some(Left { objects, bytes: objects * 10, until, all });
+        assert_eq!(left(terms, Some(&three), &found(3)), told(3, due(2), true));
+        assert_eq!(
+            left(terms, Some(&three), &found(2)),
+            told(2, due(2), false),
+            "more than one look reaches"
+        );
+        assert_eq!(left(terms, Some(&keys(0)), &found(0)), told(0, None, true));
+        assert_eq!(left(terms, None, &found(0)), None, "Vault or the store is away");
+        assert_eq!(left(terms, Some(&three), &Err("it is away".to_owned())), None);
+        assert_eq!(left(Terms { retired: false, ..terms }, Some(&three), &found(3)), None);
+    }
 }

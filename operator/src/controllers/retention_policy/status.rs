@@ -173,16 +173,23 @@ fn ready(policy: &RetentionPolicy, observed: &Observed, plan: &Plan, applied: &A
 
 /// How much keeps it, and until when: an exception to the rule that messages have no numbers, as people wait for this.
 fn draining(observed: &Observed) -> Verdict {
-    let left = match &observed.left {
-        Some(Left { objects: 0, until: None, .. }) => "Nothing of it is left".to_owned(),
-        Some(Left { objects, bytes, until }) => {
+    let left = match (&observed.left, &observed.segments_left) {
+        (Some(Left { objects: 0, until: None, .. }), Some(Ok(true))) => {
+            "Segments are left that nobody can open, and that could not be deleted: see RunSucceeded"
+                .to_owned()
+        }
+        (Some(Left { objects: 0, until: None, .. }), _) => "Nothing of it is left".to_owned(),
+        (Some(Left { objects, bytes, until, all }), _) => {
             let mib = bytes.div_ceil(1 << 20);
             let until = until.map_or_else(|| "now".to_owned(), |until| second(until).to_string());
             let held =
                 if observed.holds.iter().next().is_some() { ", longer where a hold keeps it" } else { "" };
-            format!("{objects} segments ({mib} MiB) are left, and the last of them is due at {until}{held}")
+            let (least, at) = if *all { ("", "at") } else { ("At least ", "by") };
+            format!(
+                "{least}{objects} segments ({mib} MiB) are left, and the last of them is due {at} {until}{held}"
+            )
         }
-        None => "How much of it is left cannot be told without the store and Vault".to_owned(),
+        (None, _) => "How much of it is left cannot be told without the store and Vault".to_owned(),
     };
     Verdict::no(
         "Draining",

@@ -157,14 +157,21 @@ fn a_deleted_policy_says_how_much_keeps_it_and_until_when() {
         crate::conditions::get(&status.conditions, "Ready").unwrap().message.clone()
     };
     assert!(message(&seen).contains("cannot be told"), "{}", message(&seen));
-    seen.left = Some(Left { objects: 12, bytes: 5 << 20, until: Some(at(180)) });
+    let some = Left { objects: 12, bytes: 5 << 20, until: Some(at(180)), all: true };
+    seen.left = Some(some);
     let said = message(&seen);
     assert!(
         said.contains(&format!("12 segments (5 MiB) are left, and the last of them is due at {}", at(180))),
         "{said}"
     );
-    seen.left = Some(Left { objects: 0, bytes: 0, until: None });
+    seen.left = Some(Left { all: false, ..some });
+    let said = message(&seen);
+    assert!(said.contains("At least 12 segments (5 MiB) are left"), "{said}");
+    assert!(said.contains(&format!("due by {}", at(180))), "{said}");
+    seen.left = Some(Left { objects: 0, bytes: 0, until: None, all: true });
     assert!(message(&seen).contains("Nothing of it is left"));
+    seen.segments_left = Some(Ok(true));
+    assert!(message(&seen).contains("that nobody can open"), "its keys are gone and its objects are not");
 }
 
 #[test]
