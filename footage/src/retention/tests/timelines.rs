@@ -1,7 +1,5 @@
 //! Runs over random timelines, as the job makes them: listed and judged, and judged again before anything is deleted.
 
-use std::collections::BTreeMap;
-
 use camerafleet_crds::Span;
 use proptest::prelude::*;
 
