@@ -25,7 +25,7 @@ pub use manifest::{
 pub use outline::{CameraFootage, Contents};
 pub use sealed::write_sealed;
 pub use segment::{Segment, Source};
-pub use sign::{MANIFEST_KEY, MANIFEST_NAMESPACE, ManifestKey};
+pub use sign::{MANIFEST_KEY, MANIFEST_NAMESPACE, ManifestKey, check_manifest};
 pub use upload::{Upload, part_bytes};
 pub use verify::instructions;
 
