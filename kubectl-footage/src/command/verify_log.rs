@@ -11,10 +11,8 @@ use std::{
 use camerafleet_footage::{
     digest::hex,
     ids::TenantId,
-    log::{Leaf, LogError, LogKey, Reader, SignedCheckpoint, Snapshot, entry::kind_name},
+    log::{LogKey, Reader, SignedCheckpoint},
 };
-use futures::TryStreamExt as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 
@@ -22,7 +20,7 @@ use crate::{
     check::{Check, is_good, lines},
     cluster::Cluster,
     failure::{Failure, Kind},
-    log::{Held, Kept, Proxy},
+    log::{Audit, Held, Kept, Proxy},
     output::{Output, print},
     package::{Keys, Trust},
 };
@@ -92,6 +90,16 @@ pub async fn run(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
     let told = told(cluster).await;
     let given = given(args, &trust)?;
     let (key, check) = key(given, &told, cluster)?;
+    let saved = args.save.as_deref().map(|path| path.display().to_string());
+    if let Some(other) =
+        kept.held.iter().find(|held| Some(&held.from) == saved.as_ref() && held.origin() != key.origin())
+    {
+        return Err(Failure::new(
+            Kind::Input,
+            format!("{} keeps a checkpoint of another log, {:?}.", other.from, other.origin()),
+            "Name another file with --save: one for each log.",
+        ));
+    }
     let tenant = key.origin().rsplit('/').next().unwrap_or_default();
     let tenant = TenantId::parse(tenant).map_err(|error| {
         let what = format!("The key is not one of a tenant's log: {error}.");
@@ -105,14 +113,14 @@ pub async fn run(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
             .checkpoint
             .map(|note| Held { from: format!("What the operator remembers (ConfigMap {MEMORY})"), note }),
     );
-    let mut audit = Audit { proxy, key, checks: vec![check], entries: BTreeMap::new(), newest: None };
+    let mut audit = Audit::new(proxy, key, check);
     audit.run(&reader, &held).await?;
     if !kept.without.is_empty() {
         audit
             .checks
             .push(Check::note("kept", format!("No checkpoint was found in {}.", kept.without.join("; "))));
     }
-    audit.tell(args)
+    tell(&audit, args)
 }
 
 /// What the ConfigMap in the tenant's namespace says. One who may not read it can give a key by hand.
@@ -180,180 +188,33 @@ fn key(
     }
 }
 
-/// An audit under way.
-struct Audit {
-    proxy: Proxy,
-    key: LogKey,
-    checks: Vec<Check>,
-    entries: BTreeMap<String, u64>,
-    newest: Option<SignedCheckpoint>,
-}
-
-impl Audit {
-    async fn run(&mut self, reader: &Reader, held: &[Held]) -> Result<(), Failure> {
-        let newest = match reader.checkpoint().await {
-            Ok(newest) => newest,
-            Err(error) => return self.wrong("checkpoint", "The published checkpoint", error),
-        };
-        let what = format!("The log has {} entries, and its key signed that.", newest.size());
-        self.checks.push(Check::ok("checkpoint", what));
-        self.newest = Some(newest.clone());
-        let snapshot = reader.at(&newest);
-        match self.read(&snapshot).await {
-            Ok(()) => {
-                let what =
-                    "Each entry was read, and together they give the tree that is signed: none was changed.";
-                self.checks.push(Check::ok("tree", what));
-            }
-            Err(error) => self.wrong("tree", "The log", error)?,
-        }
-        for held in held {
-            self.compare(held, &snapshot).await?;
-        }
-        if held.is_empty() {
-            let what = "No checkpoint that was kept elsewhere was given: that nothing was cut off since one was made is not shown.";
-            self.checks.push(Check::note("kept", what));
-        }
-        Ok(())
+/// Tells what was found, and keeps the checkpoint if nothing is wrong.
+fn tell(audit: &Audit, args: &Args) -> Result<(), Failure> {
+    let good = is_good(&audit.checks);
+    let report = Report {
+        log: audit.key.origin(),
+        verified: good,
+        size: audit.newest.as_ref().map(SignedCheckpoint::size),
+        root: audit.newest.as_ref().map(|newest| hex(&newest.root())),
+        entries: &audit.entries,
+        checks: &audit.checks,
+    };
+    print(args.output, &report, || {
+        let counts: Vec<String> =
+            audit.entries.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        format!("Log      {}\nEntries  {}\n\n{}", audit.key.origin(), counts.join(", "), lines(&audit.checks))
+    })?;
+    if !good {
+        return Err(Failure::new(
+            Kind::Unverified,
+            "The log is not what it should be: the lines marked FAILED say what was done to it.",
+            "Keep every checkpoint that you have, and tell the owners: no disclosure since then is accounted for.",
+        ));
     }
-
-    /// Every leaf, each bundle checked against the tree.
-    async fn read(&mut self, snapshot: &Snapshot) -> Result<(), LogError> {
-        let bar = ProgressBar::new(snapshot.checkpoint().size());
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {eta} left") {
-            bar.set_style(style);
-        }
-        let mut leaves = std::pin::pin!(snapshot.leaves(0));
-        let done = loop {
-            match leaves.try_next().await {
-                Ok(Some((_, leaf))) => {
-                    let kind = Leaf::decode(&leaf)
-                        .and_then(|leaf| kind_name(leaf.kind))
-                        .unwrap_or("of a newer release");
-                    *self.entries.entry(kind.to_owned()).or_default() += 1;
-                    bar.inc(1);
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        bar.finish_and_clear();
-        done
+    if let (Some(path), Some(newest)) = (&args.save, &audit.newest) {
+        save(path, newest)?;
     }
-
-    async fn compare(&mut self, held: &Held, snapshot: &Snapshot) -> Result<(), Failure> {
-        if held.origin() != self.key.origin() {
-            let what = format!("{} is of another log, {:?}, and is not compared.", held.from, held.origin());
-            self.checks.push(Check::note("kept", what));
-            return Ok(());
-        }
-        let older = match self.key.open(held.note.as_bytes()) {
-            Ok(older) => older,
-            Err(error) => {
-                let what = format!("{} is not signed by the log's key: {error}.", held.from);
-                self.checks.push(Check::failed("kept", what).finding("notSigned"));
-                return Ok(());
-            }
-        };
-        match snapshot.consistency(&older).await {
-            Ok(_) => {
-                let what =
-                    format!("{}: its {} entries are all still there, unchanged.", held.from, older.size());
-                self.checks.push(Check::ok("kept", what));
-                Ok(())
-            }
-            Err(error) => self.wrong("kept", &held.from, error),
-        }
-    }
-
-    /// Tells what is wrong with the log; of what is only away, that it cannot be told.
-    fn wrong(&mut self, check: &str, whose: &str, error: LogError) -> Result<(), Failure> {
-        let (finding, what) = match error {
-            LogError::Store { .. } | LogError::Timeout { .. } => {
-                return Err(self.proxy.failure().unwrap_or_else(|| {
-                    Failure::new(
-                        Kind::Unreachable,
-                        format!("The log could not be read: {error}."),
-                        "Try again.",
-                    )
-                }));
-            }
-            LogError::Stale { remembered, found } => (
-                "truncated",
-                format!(
-                    "TRUNCATED. {whose} is signed and has {remembered} entries; now the log has {found}. Somebody took entries away, or put an old state back."
-                ),
-            ),
-            LogError::Forked { older, newer } => (
-                "forked",
-                format!(
-                    "FORKED. {whose} is signed and has {older} entries, and the log's {newer} do not begin with them: there are two histories. Keep both checkpoints, they prove it."
-                ),
-            ),
-            LogError::Absent(_) | LogError::Lost(_) => (
-                "missing",
-                format!("MISSING. {whose} is not there: the log was never begun, or somebody took it away."),
-            ),
-            LogError::NotSigned(why) => (
-                "notSigned",
-                format!(
-                    "NOT SIGNED. {whose} is not this log's: {why}. Somebody wrote to the bucket, or the key is another one."
-                ),
-            ),
-            LogError::TileMissing(object) => (
-                "missing",
-                format!(
-                    "MISSING. The object {object}, without which entries cannot be proven: somebody took it away."
-                ),
-            ),
-            LogError::TileAltered(object) | LogError::LeafAltered(object) | LogError::Oversized(object) => (
-                "altered",
-                format!(
-                    "ALTERED. {object} is not what the signed tree says: somebody changed, added or exchanged entries."
-                ),
-            ),
-            error => ("failed", format!("{whose}: {error}.")),
-        };
-        // One damaged tile shows wherever it is needed, and is one finding.
-        let check = Check::failed(check, what).finding(finding);
-        if !self.checks.iter().any(|known| known.message == check.message) {
-            self.checks.push(check);
-        }
-        Ok(())
-    }
-
-    fn tell(self, args: &Args) -> Result<(), Failure> {
-        let good = is_good(&self.checks);
-        let report = Report {
-            log: self.key.origin(),
-            verified: good,
-            size: self.newest.as_ref().map(SignedCheckpoint::size),
-            root: self.newest.as_ref().map(|newest| hex(&newest.root())),
-            entries: &self.entries,
-            checks: &self.checks,
-        };
-        print(args.output, &report, || {
-            let counts: Vec<String> =
-                self.entries.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-            format!(
-                "Log      {}\nEntries  {}\n\n{}",
-                self.key.origin(),
-                counts.join(", "),
-                lines(&self.checks)
-            )
-        })?;
-        if !good {
-            return Err(Failure::new(
-                Kind::Unverified,
-                "The log is not what it should be: the lines marked FAILED say what was done to it.",
-                "Keep every checkpoint that you have, and tell the owners: no disclosure since then is accounted for.",
-            ));
-        }
-        if let (Some(path), Some(newest)) = (&args.save, &self.newest) {
-            save(path, newest)?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn save(path: &Path, newest: &SignedCheckpoint) -> Result<(), Failure> {

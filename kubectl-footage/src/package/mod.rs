@@ -6,6 +6,7 @@
 mod coverage;
 mod identity;
 mod judge;
+mod logged;
 mod manifest;
 mod read;
 mod segment;

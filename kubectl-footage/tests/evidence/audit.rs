@@ -280,6 +280,10 @@ async fn a_key_given_by_hand_counts_more_than_the_operators_word() {
     *stage.memory.lock().unwrap() = None;
     assert_eq!(stage.run(&[]).await.code, 4);
     assert_eq!(stage.run(&["--trusted-key", "log.key", "--tenant", "t-2"]).await.code, 2);
+    let other = Log::new(&camerafleet_footage::ids::TenantId::parse("t-2").unwrap(), 3).await;
+    stage.put("others", other.checkpoint());
+    let said = stage.run(&["--trusted-key", "log.key", "--save", "others"]).await;
+    assert!(said.code == 2 && said.err.contains("of another log"), "{said:?}");
     let elsewhere = stage.run(&["--trusted-key", "log.key", "--operator-namespace", "elsewhere"]).await;
     assert_ne!(elsewhere.code, 0, "{elsewhere:?}");
     stage.server.abort();

@@ -32,31 +32,31 @@ const COMMANDS: [Needs; 5] = [
         command: "request",
         rights: &[("create", GROUP, "disclosurerequests", ""), ("get", GROUP, "cameras", "")],
         is_platforms: false,
-        who: "the roles Requester and Owner have that",
+        who: "the roles Requester and Owner may",
     },
     Needs {
         command: "approve, deny",
         rights: &[("create", GROUP, "approvals", "")],
         is_platforms: false,
-        who: "the roles Owner and Reviewer have that",
+        who: "the roles Owner and Reviewer may",
     },
     Needs {
         command: "order",
         rights: &[("create", GROUP, "legalorders", "")],
         is_platforms: false,
-        who: "the roles Requester and Reviewer have that",
+        who: "the roles Requester and Reviewer may",
     },
     Needs {
         command: "hold",
         rights: &[("create", GROUP, "legalholds", ""), ("get", GROUP, "cameras", "")],
         is_platforms: false,
-        who: "the roles Manager and Reviewer have that",
+        who: "the roles Manager and Reviewer may",
     },
     Needs {
         command: "verify-log",
         rights: &[("get", "", "services/proxy", "camerafleet-log")],
         is_platforms: true,
-        who: "those whom the chart's value log.auditors names have that",
+        who: "those whom the chart's value log.auditors names may",
     },
 ];
 

@@ -25,7 +25,7 @@ pub async fn conditions(cluster: &Cluster) -> Vec<Check> {
     if found.items.is_empty() {
         return vec![Check::note(
             "tenants",
-            "There is none yet: see the example in docs, or kubectl explain tenant.spec.",
+            "There is none yet: see examples/2-tenant.yaml of the source, or kubectl explain tenant.spec.",
         )];
     }
     let mut checks: Vec<Check> = found.items.iter().flat_map(of).collect();
