@@ -8,9 +8,9 @@ use std::{
 
 use super::verify::{PackageArgs, examine, refused};
 use crate::{
-    check::{Outcome, lines},
+    check::{Check, Outcome, lines},
     failure::{Failure, Kind},
-    package::{Sink, told},
+    package::{FOOTAGE, Sink, told},
 };
 
 /// `kubectl footage open`.
@@ -35,8 +35,9 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
         return Err(refused(package));
     }
     begun.keep()?;
-    let left: Vec<_> =
-        judgement.checks.iter().filter(|check| check.result == Outcome::Note).cloned().collect();
+    // What is missing of the footage stands with it.
+    let is_left = |check: &&Check| check.result == Outcome::Note && check.check != FOOTAGE;
+    let left: Vec<Check> = judgement.checks.iter().filter(is_left).cloned().collect();
     println!("{} is written, and nothing was changed since the package was made.", out.display());
     print!("{}", told(&judgement.cameras));
     if !left.is_empty() {

@@ -233,7 +233,7 @@ fn footage(manifest: &Manifest) -> Check {
         )
     } else {
         let what = format!(
-            "Something is missing or could not be proven of {}: see below what and why.",
+            "Of {} something is missing or could not be proven: kubectl footage open, and -o json, say what and why.",
             faulty.join(", ")
         );
         Check::note(subject::FOOTAGE, what)

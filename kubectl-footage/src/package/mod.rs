@@ -22,6 +22,7 @@ pub use coverage::{CameraCoverage, told};
 pub use identity::Keys;
 pub use judge::{Judgement, judge};
 pub use read::{Nowhere, Sink, read};
+pub use subject::FOOTAGE;
 pub use trust::Trust;
 
 use crate::{

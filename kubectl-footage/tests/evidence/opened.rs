@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use camerafleet_crds::PackageForm;
-use camerafleet_footage::chain::{State, Stretch};
+use camerafleet_footage::{
+    chain::{State, Stretch},
+    package::RefusedSegment,
+};
 use serde_json::Value;
 
 use crate::{
@@ -147,6 +150,31 @@ async fn a_gap_is_told_with_its_reason_to_people_and_to_programs() {
     assert_eq!(report["checks"][2]["check"], "sums");
     assert_eq!(report["checks"][2]["result"], "ok");
     assert_eq!(report["cameras"][0]["gaps"][0]["from"], "2026-11-25T11:59:50Z");
+}
+
+#[tokio::test]
+async fn what_was_not_released_is_named_and_is_no_fault_of_the_package() {
+    let kit = Kit::new(PackageForm::Clip).await;
+    let package = kit.package(|manifest| {
+        let camera = &mut manifest.cameras[0];
+        camera.to = "2026-11-25T12:00:12Z".parse().unwrap();
+        camera.chain.timeline[0].to_ms = NOON + 12_000;
+        let why = "it is damaged".to_owned();
+        camera.refused.push(RefusedSegment { object: "elm/segment".into(), why });
+    });
+    kit.put(&package.await);
+    let said = kit.run("verify", &[]);
+    assert!(
+        said.code == 0 && said.out.contains("note    footage    Of door-1 something is missing"),
+        "{said:?}"
+    );
+    let said = kit.run("open", &[]);
+    assert!(said.code == 0 && said.out.contains("left out  elm/segment: it is damaged"), "{said:?}");
+    assert!(
+        said.out.contains("12:00:12.000  none: Stored footage of this time was not released"),
+        "{said:?}"
+    );
+    assert!(!said.out.contains("note    footage"), "it is told already: {said:?}");
 }
 
 #[tokio::test]
