@@ -23,7 +23,21 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && find target/release -maxdepth 1 -type f -delete \
     && cargo build --release --locked -p camerafleet-operator -p camerafleet-ingest -p camerafleet-jobs --bins \
     && find target/release -maxdepth 1 -type f -perm -u+x -exec cp -t /out '{}' +
+# What is linked into the programs: PACKAGES lists it with its terms, and beside it lie the texts that each package brought.
+# (A software bill of materials in CycloneDX is made by `make sbom`.)
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    mkdir -p /licenses && cp LICENSE /licenses/ \
+    && cargo tree --locked --edges normal --prefix none --format '{p} {l}' \
+        -p camerafleet-operator -p camerafleet-ingest -p camerafleet-jobs > /tmp/tree \
+    && sed -e 's/ (\*)$//' -e 's/ (proc-macro)//' -e '/(\//d' -e '/ v[0-9]/!d' /tmp/tree | sort -u > /licenses/PACKAGES \
+    && while read -r name version terms; do \
+        mkdir -p "/licenses/$name-${version#v}" \
+        && find "${CARGO_HOME:-/usr/local/cargo}"/registry/src/*/"$name-${version#v}" -maxdepth 1 -type f \
+            '(' -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' -o -iname 'unlicense*' ')' \
+            -exec cp -t "/licenses/$name-${version#v}" '{}' + || exit 1; \
+    done < /licenses/PACKAGES
 
 FROM ${RUNTIME_BASE}
 COPY --from=build /out/ /usr/local/bin/
+COPY --from=build /licenses/ /usr/share/doc/camerafleet/licenses/
 USER 65532:65532

@@ -7,7 +7,7 @@ MODEL = $(CARGO) --config 'profile.dev.package.camerafleet-footage.opt-level=3' 
 	--package camerafleet-footage --example disclosure_model
 
 .PHONY: demo down test unit model e2e lint fmt crds tools vectors fuzz bench-footage bench-ingest bench-retention \
-	bench-disclosure browser
+	bench-disclosure browser golden sbom
 
 ## The main job on a real Kubernetes, from a camera to an opened clip. CLUSTER=existing: on the current kubeconfig's.
 demo:
@@ -42,6 +42,10 @@ fmt:
 ## Generates the CustomResourceDefinitions from their types.
 crds:
 	$(CARGO) run --quiet --locked --package camerafleet-crds --bin crdgen
+
+## Writes charts/tests/golden anew: what Helm makes of the chart for each file of charts/tests/values. Read the difference.
+golden: tools
+	CAMERAFLEET_WRITE_GOLDEN=1 $(CARGO) test --quiet --locked --package camerafleet-operator --test chart golden
 
 ## Builds the pinned tools of e2e/tools into a cache outside the checkout.
 tools:
@@ -83,3 +87,18 @@ bench-retention: tools
 ## is JSON. BENCH_KIB: a segment's size.
 bench-disclosure:
 	$(CARGO) bench --quiet --locked --package camerafleet-jobs --bench disclosure
+
+## A software bill of materials of each program in the image, in CycloneDX: target/sbom. Needs `cargo install cargo-cyclonedx`.
+## It must name all that is linked in (and names a few packages more: those that only tests' features bring).
+SBOM = target/sbom
+PROGRAMS = -p camerafleet-operator -p camerafleet-ingest -p camerafleet-jobs
+sbom: export LC_ALL = C
+sbom:
+	rm -rf $(SBOM) && mkdir -p $(SBOM)
+	$(CARGO) cyclonedx --quiet --format json --describe binaries --no-build-deps --spec-version 1.5
+	mv operator/*_bin.cdx.json ingest/*_bin.cdx.json jobs/*_bin.cdx.json $(SBOM) && rm */*_bin.cdx.json
+	@grep -ho '"purl": "pkg:cargo/[^"?]*' $(SBOM)/*.json | sed 's/.*cargo.//; s/%2B/+/' | sort -u > $(SBOM)/named
+	@$(CARGO) tree --locked --edges normal --prefix none --format '{p}' $(PROGRAMS) \
+		| sed -n 's/^\([^ ]*\) v\([^ ]*\).*/\1@\2/p' | sort -u > $(SBOM)/linked
+	@test -s $(SBOM)/linked && ! comm -13 $(SBOM)/named $(SBOM)/linked | grep .
+	@rm $(SBOM)/named $(SBOM)/linked && ls $(SBOM)

@@ -6,5 +6,6 @@ pub mod fixtures;
 pub mod images;
 pub mod instance;
 pub mod progress;
+pub mod rights;
 pub mod suite;
 pub mod tools;

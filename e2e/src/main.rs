@@ -38,6 +38,8 @@ enum Command {
         /// Leave the instance up, for looking at it.
         #[arg(long)]
         keep: bool,
+        /// Only tests with one of these in their names.
+        names: Vec<String>,
     },
     /// Install and build what the cluster is made of (once; the first time takes about 20 minutes).
     Tools,
@@ -90,7 +92,7 @@ async fn run(command: Command) -> Result<()> {
             let started = Instant::now();
             demo::run(cluster.into_ground(image, fixtures_image).await?, started).await
         }
-        Command::Test { keep } => suite::run(keep).await,
+        Command::Test { keep, names } => suite::run(keep, &names).await,
         Command::Tools => tools::ensure_for_tests().await.map(drop),
         Command::Up { instance } => up(instance).await,
         Command::Down { instance, keep_logs } => down(instance, keep_logs).await,

@@ -18,6 +18,7 @@ use crate::{
     fixtures,
     instance::Instance,
     progress::{self, say, step},
+    rights,
     tools::Tools,
 };
 
@@ -33,11 +34,11 @@ struct Handover {
     fixtures: String,
 }
 
-/// `make e2e`. `keep` leaves the instance up.
-pub async fn run(keep: bool) -> Result<()> {
+/// `make e2e`. `keep` leaves the instance up; `names`, if any, choose tests.
+pub async fn run(keep: bool, names: &[String]) -> Result<()> {
     let started = Instant::now();
     let instance = Instance::Test;
-    let result = install_and_test(instance).await;
+    let result = install_and_test(instance, names).await;
     if let Err(error) = &result {
         let folder = logs_folder();
         match collect_logs(instance, &folder).await {
@@ -61,7 +62,7 @@ fn logs_folder() -> PathBuf {
     target.join("e2e-logs").join(std::process::id().to_string())
 }
 
-async fn install_and_test(instance: Instance) -> Result<()> {
+async fn install_and_test(instance: Instance, names: &[String]) -> Result<()> {
     let ground = Ground::embedded(instance).await?;
     let handover = Handover {
         kubeconfig: instance.kubeconfig(),
@@ -71,6 +72,7 @@ async fn install_and_test(instance: Instance) -> Result<()> {
     let file = instance.state().join("e2e.json");
     std::fs::write(&file, serde_json::to_vec(&handover)?)
         .with_context(|| format!("write {}", file.display()))?;
+    let client = ground.client.clone();
     demo::install(ground).await?;
     let mut tests = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     tests.args([
@@ -83,7 +85,7 @@ async fn install_and_test(instance: Instance) -> Result<()> {
         "--test",
         "e2e",
     ]);
-    tests.args(["--", "--test-threads", "3"]);
+    tests.args(["--", "--test-threads", "3"]).args(names);
     // An error says where it comes from by itself; a backtrace of the test harness would bury it.
     tests.env(HANDOVER, &file).env("RUST_BACKTRACE", "0").kill_on_drop(true);
     let status = tokio::time::timeout(LIMIT, tests.status())
@@ -93,7 +95,10 @@ async fn install_and_test(instance: Instance) -> Result<()> {
     if !status.success() {
         bail!("a test failed: its output is above");
     }
-    Ok(())
+    if !names.is_empty() {
+        return Ok(());
+    }
+    step("every right of the operator was used", rights::check(&client, instance)).await
 }
 
 /// Tests that break something for all take it alone; the others share it.

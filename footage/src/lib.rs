@@ -10,6 +10,7 @@ pub mod ids;
 pub mod layout;
 pub mod log;
 pub mod package;
+pub mod report;
 pub mod retention;
 pub mod seal;
 pub mod shard;

@@ -1,6 +1,9 @@
-//! What Prometheus reads: `camerafleet_ingest_*`.
+//! What Prometheus reads: `camerafleet_ingest_*`, told to people in docs/monitoring.md.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use camerafleet_footage::ids::CameraId;
 use prometheus::{
@@ -13,6 +16,8 @@ use prometheus::{
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    /// Held while series are replaced by their successors, and while all are read.
+    whole: Arc<Mutex<()>>,
     /// By camera and track (`video`, `audio`).
     pub frames: IntCounterVec,
     /// Media bytes by camera and track.
@@ -47,10 +52,14 @@ pub struct Metrics {
     pub camera_spool_bytes: IntGaugeVec,
     /// Bytes in the spool.
     pub spool_bytes: IntGauge,
+    /// How many it may hold.
+    pub spool_limit_bytes: IntGauge,
     /// Finished segments in the spool.
     pub spool_pending: IntGauge,
     /// Age of the oldest of them, seconds.
     pub spool_oldest_age: IntGauge,
+    /// How old it may become.
+    pub spool_limit_age: IntGauge,
     /// Seconds since a camera's last frame, by camera.
     pub last_frame_age: IntGaugeVec,
     /// 1 for the state that a camera is in, by camera, name and state.
@@ -115,8 +124,13 @@ impl Metrics {
             ),
             camera_spool_bytes: gauges("camera_spool_bytes", "Sealed bytes that wait for the store.", camera),
             spool_bytes: gauge("spool_bytes", "Sealed bytes on disk."),
+            spool_limit_bytes: gauge("spool_limit_bytes", "Sealed bytes that may be on disk."),
             spool_pending: gauge("spool_pending_segments", "Finished segments that wait for the store."),
             spool_oldest_age: gauge("spool_oldest_age_seconds", "Age of the oldest segment that waits."),
+            spool_limit_age: gauge(
+                "spool_limit_age_seconds",
+                "Age at which a segment that waits is given up.",
+            ),
             last_frame_age: gauges("last_frame_age_seconds", "Time since a camera's last frame.", camera),
             camera_state: gauges(
                 "camera_state",
@@ -130,13 +144,21 @@ impl Metrics {
             ),
             config_current: gauge("config_current", "Whether the configuration in force is the present one."),
             watch_errors: counters("watch_errors_total", "Failures of the watches.", &["kind"]),
+            whole: Arc::default(),
             registry,
         }
+    }
+
+    /// Keeps others from reading while series are taken away and written anew: they would miss some. Nothing is waited for
+    /// meanwhile.
+    pub fn whole(&self) -> MutexGuard<'_, ()> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The text that Prometheus reads.
     pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
+        let _whole = self.whole();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
@@ -207,10 +229,11 @@ mod tests {
 
     use super::*;
 
-    /// All metrics as METRICS.md has them: name, type and labels. Destructured without `..`, so that none is forgotten.
+    /// All metrics: name, type and labels. Destructured without `..`, so that none is forgotten.
     fn registered(metrics: &Metrics) -> BTreeSet<String> {
         let Metrics {
             registry: _,
+            whole: _,
             frames,
             bytes,
             dropped_frames,
@@ -228,8 +251,10 @@ mod tests {
             delay_seconds,
             camera_spool_bytes,
             spool_bytes,
+            spool_limit_bytes,
             spool_pending,
             spool_oldest_age,
+            spool_limit_age,
             last_frame_age,
             camera_state,
             store_up,
@@ -237,7 +262,7 @@ mod tests {
             config_current,
             watch_errors,
         } = metrics;
-        let all: [&dyn Collector; 25] = [
+        let all: [&dyn Collector; 27] = [
             frames,
             bytes,
             dropped_frames,
@@ -255,8 +280,10 @@ mod tests {
             delay_seconds,
             camera_spool_bytes,
             spool_bytes,
+            spool_limit_bytes,
             spool_pending,
             spool_oldest_age,
+            spool_limit_age,
             last_frame_age,
             camera_state,
             store_up,
@@ -278,16 +305,18 @@ mod tests {
     }
 
     #[test]
-    fn the_table_for_people_has_every_metric() {
-        let text = include_str!("../METRICS.md");
-        let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    fn the_table_for_people_has_every_metric_of_the_recorder() {
+        let text = include_str!("../../docs/monitoring.md");
+        let rows = text.lines().filter(|line| line.starts_with("| `camerafleet_ingest_"));
         let cells = |row: &str| {
-            row.trim_end_matches('|')
-                .replace('`', "")
-                .split('|')
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join(" | ")
+            let row = row.replace('`', "");
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let ["", name, kind, labels, unit, help, worry, ""] = cells[..] else { panic!("{row}") };
+            assert!(!unit.is_empty() && !worry.is_empty(), "{row}");
+            for word in ["seconds", "bytes"] {
+                assert_eq!(name.split('_').any(|part| part == word), unit == word, "{row}");
+            }
+            format!("{name} | {kind} | {labels} | {help}")
         };
         let documented: BTreeSet<String> = rows.map(cells).collect();
         let registered = registered(&Metrics::new());

@@ -19,8 +19,8 @@ use clap_complete::Shell;
 
 use cluster::{Cluster, Flags};
 use command::{
-    answer, doctor, fetch, hold, inspect, keygen, open, order, pending, request, show, verify, verify_log,
-    withdraw,
+    answer, doctor, fetch, hold, inspect, keygen, open, order, pending, report, request, show, verify,
+    verify_log, withdraw,
 };
 use failure::Failure;
 
@@ -72,7 +72,7 @@ enum Command {
     #[command(after_help = "Example:\n  kubectl footage withdraw burglary-7 -n elm-street")]
     Withdraw(withdraw::Args),
     /// Fetches the package of your request, and goes on where it was interrupted.
-    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street")]
+    #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street --wait 10m")]
     Fetch(fetch::Args),
     /// Opens a package: checks all of it, and writes its clips. Needs no cluster.
     #[command(after_help = "Example:\n  kubectl footage open package.tar.age --identity officer.key")]
@@ -100,6 +100,11 @@ enum Command {
     /// Says whether everything is there that the other commands need: cluster, API, operator, tenants, clocks, your rights.
     #[command(after_help = "Example:\n  kubectl footage doctor -n elm-street")]
     Doctor(doctor::Args),
+    /// Prints the transparency report: how often footage was asked for, by whom, on what ground, and what came of it.
+    #[command(
+        after_help = "Examples:\n  kubectl footage report -n elm-street\n  kubectl footage report -n elm-street --from 2026-01 --to 2026-12 -o html --out report-2026.html"
+    )]
+    Report(report::Args),
     /// Makes an owner's key, for custody Owners. Needs no cluster.
     #[command(after_help = "Example:\n  kubectl footage keygen --out owner.key")]
     Keygen(keygen::Args),
@@ -146,6 +151,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Order(args) => order::run(args, &cli.flags).await,
         Command::Hold(args) => hold::run(args, &connect().await?).await,
         Command::Doctor(args) => doctor::run(args, &cli.flags).await,
+        Command::Report(args) => report::run(args, &connect().await?).await,
         Command::Keygen(args) => keygen::run(args),
         Command::Inspect { file } => inspect::run(file),
         Command::Completion { shell } => {

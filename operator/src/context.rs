@@ -61,6 +61,17 @@ pub struct Plans(Mutex<HashMap<String, Arc<TenantPlan>>>);
 pub struct TenantPlan {
     /// By the Camera's name.
     pub cameras: HashMap<String, Placement>,
+    /// How far the epoch keys reach that its recorders have.
+    pub epoch_keys: EpochKeys,
+}
+
+/// How far a tenant's epoch keys reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EpochKeys {
+    /// Keys that are due and do not exist.
+    pub missing: usize,
+    /// When the first of its policies in use has none left; none where no policy is in use.
+    pub end: Option<Timestamp>,
 }
 
 /// What was decided for a camera.
@@ -103,6 +114,12 @@ impl Plans {
             .filter(|(name, placement)| old.and_then(|o| o.cameras.get(*name)) != Some(placement))
             .map(|(name, _)| name.clone())
             .collect()
+    }
+
+    /// How far the epoch keys of all tenants reach.
+    pub fn epoch_keys(&self) -> Vec<EpochKeys> {
+        let plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.values().map(|plan| plan.epoch_keys).collect()
     }
 
     /// A tenant is gone.

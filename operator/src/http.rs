@@ -5,10 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
-use prometheus::TextEncoder;
-
 use crate::{metrics::Metrics, watch::Synced};
+use axum::{Router, extract::State, http::StatusCode, routing::get};
 
 /// What the probes look at.
 #[derive(Clone)]
@@ -43,7 +41,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(health): State<Health>) -> (StatusCode, String) {
-    match TextEncoder::new().encode_to_string(&health.metrics.registry.gather()) {
+    match health.metrics.render() {
         Ok(text) => (StatusCode::OK, text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }

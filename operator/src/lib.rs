@@ -17,6 +17,7 @@ pub mod lease;
 pub mod log;
 pub mod metrics;
 pub mod pods;
+pub mod report;
 pub mod run;
 pub mod store;
 pub mod vault;

@@ -1,7 +1,7 @@
 //! Recorders write nothing to Kubernetes: the operator asks each pod how its cameras are.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,10 +14,10 @@ use camerafleet_footage::{
     shard::{CameraState, CameraStatus, STATUS_PORT, ShardStatus, StoreState, StreamInfo},
 };
 use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::ResourceExt;
 
-use crate::{config::POLL_INTERVAL, context::Context};
+use crate::{config::POLL_INTERVAL, context::Context, controllers::ingest::SHARD_LABEL};
 
 /// How many pods are asked at once.
 const CONCURRENCY: usize = 32;
@@ -40,6 +40,15 @@ pub struct Answers {
 struct Answer {
     status: Option<Arc<ShardStatus>>,
     misses: u8,
+}
+
+/// How many recorders answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Those of which a pod answers.
+    pub answering: usize,
+    /// Those of which none does.
+    pub silent: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +77,21 @@ impl Answers {
         let ours = pods.iter().filter(|(pod, _)| pod.namespace == namespace);
         ours.map(|(pod, answer)| (pod.uid.clone(), answer.status.clone().filter(|_| answer.misses == 0)))
             .collect()
+    }
+
+    /// How many recorders answer. One whose pods were never asked, because they do not run, is silent, too.
+    pub fn silence(&self, recorders: &[Arc<Deployment>], pods: &[Arc<Pod>]) -> Silence {
+        let answers = self.pods();
+        let answers: HashSet<&str> = answers
+            .iter()
+            .filter(|(_, answer)| answer.status.is_some())
+            .map(|(pod, _)| pod.uid.as_str())
+            .collect();
+        let ours =
+            pods.iter().filter(|pod| pod.metadata.uid.as_deref().is_some_and(|uid| answers.contains(uid)));
+        let shards: HashSet<_> = ours.map(|pod| shard(&**pod)).collect();
+        let answering = recorders.iter().filter(|recorder| shards.contains(&shard(&***recorder))).count();
+        Silence { answering, silent: recorders.len() - answering }
     }
 
     /// Whether every pod was asked since this process began to lead: before that, silence says nothing.
@@ -108,6 +132,11 @@ impl Answers {
             })
             .collect()
     }
+}
+
+/// Which recorder an object is of.
+fn shard(object: &impl ResourceExt) -> (Option<String>, Option<String>) {
+    (object.namespace(), object.labels().get(SHARD_LABEL).cloned())
 }
 
 /// The lower, the better a recorder does for the camera.
@@ -228,5 +257,45 @@ fn tell(context: &Context, namespace: &str, ids: &[CameraId]) {
         if crate::identity::of(&*camera).is_some_and(|id| ids.iter().any(|i| i.as_str() == id)) {
             context.router.camera_news(namespace, &camera.name_any());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn of<K: serde::de::DeserializeOwned>(namespace: &str, shard: &str, uid: &str) -> Arc<K> {
+        let metadata: Value = json!({"namespace": namespace, "uid": uid, "labels": {SHARD_LABEL: shard}});
+        Arc::new(serde_json::from_value(json!({"metadata": metadata})).unwrap())
+    }
+
+    #[test]
+    fn a_recorder_answers_when_one_of_its_pods_does_and_is_silent_without_any() {
+        let recorders: Vec<Arc<Deployment>> =
+            vec![of("elm", "ingest-0", "d1"), of("oak", "ingest-0", "d2"), of("ash", "ingest-0", "d3")];
+        let pods: Vec<Arc<Pod>> =
+            vec![of("elm", "ingest-0", "p1"), of("elm", "ingest-0", "p2"), of("oak", "ingest-0", "p3")];
+        let answers = Answers::default();
+        let key = |namespace: &str, uid: &str| PodKey { namespace: namespace.into(), uid: uid.into() };
+        let status = |uid: &str| ShardStatus {
+            pod_uid: uid.into(),
+            config_digest: String::new(),
+            draining: false,
+            spool_bytes: 0,
+            other_pending_epochs: Default::default(),
+            cameras: Default::default(),
+        };
+        answers.take(key("elm", "p2"), Some(status("p2")));
+        answers.take(key("oak", "p3"), Some(status("p3")));
+        assert_eq!(answers.silence(&recorders, &pods), Silence { answering: 2, silent: 1 });
+        // Its last answer stands until it has missed so many.
+        answers.take(key("oak", "p3"), None);
+        assert_eq!(answers.silence(&recorders, &pods).silent, 1);
+        for _ in 1..MISSES {
+            answers.take(key("oak", "p3"), None);
+        }
+        assert_eq!(answers.silence(&recorders, &pods), Silence { answering: 1, silent: 2 });
     }
 }

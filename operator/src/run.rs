@@ -28,8 +28,9 @@ use crate::{
     http::{self, Health},
     lease::Leadership,
     log::{self, Logs},
-    metrics::Metrics,
+    metrics::{self, Metrics},
     pods::{self, Answers},
+    report::{self, Reports},
     vault::Sessions,
     watch::{self, Queues, Router, Synced, TenantSecrets},
 };
@@ -108,7 +109,7 @@ fn reconcile_all(
         Reporter { controller: "camerafleet-operator".into(), instance: Some(args.identity.clone()) };
     let context = Arc::new(Context {
         events: Recorder::new(client.clone(), reporter),
-        vault: Sessions::new(args.vault.clone()),
+        vault: Sessions::new(args.vault.clone(), metrics.vault_logins.clone()),
         logs: Logs::new(args.log.clone()),
         answers: Answers::default(),
         plans: Plans::default(),
@@ -129,6 +130,7 @@ fn reconcile_all(
         legal_order,
         disclosure_request,
         approval,
+        report,
     } = queues;
     let index = context.index.clone();
     let tenants = controllers::ready(&index.tenants);
@@ -147,7 +149,7 @@ fn reconcile_all(
         };
     }
     spawn!(tenant, index.tenants, tenants.clone());
-    spawn!(ingest, index.tenants, tenants);
+    spawn!(ingest, index.tenants, tenants.clone());
     spawn!(camera, index.cameras, cameras);
     spawn!(retention_policy, index.retention_policies, retention);
     spawn!(sharing_policy, index.sharing_policies, sharing);
@@ -176,7 +178,17 @@ fn reconcile_all(
         approval,
         disclosure::reconcile_approval,
     ));
+    let reports = Reports::default();
+    tasks.spawn(controllers::drive(
+        "report",
+        Arc::clone(&context),
+        index.tenants.clone(),
+        tenants,
+        report,
+        move |tenant, context| report::reconcile(tenant, context, reports.clone()),
+    ));
     tasks.spawn(admission::watch(context.clone(), policies));
     tasks.spawn(log::run(Arc::clone(&context)));
+    tasks.spawn(metrics::measure(Arc::clone(&context)));
     tasks.spawn(pods::poll(context));
 }

@@ -4,6 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use camerafleet_footage::vault::{Vault, VaultConfig, VaultError};
+use prometheus::IntCounterVec;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -26,13 +27,14 @@ pub struct Target {
 /// Logged-in clients, by Vault.
 pub struct Sessions {
     args: VaultArgs,
+    logins: IntCounterVec,
     open: Mutex<HashMap<Target, Vault>>,
 }
 
 impl Sessions {
-    /// None yet.
-    pub fn new(args: VaultArgs) -> Self {
-        Self { args, open: Mutex::new(HashMap::new()) }
+    /// None yet. Logins are counted by their result.
+    pub fn new(args: VaultArgs, logins: IntCounterVec) -> Self {
+        Self { args, logins, open: Mutex::new(HashMap::new()) }
     }
 
     /// The Vault that tenants use who name no other.
@@ -59,7 +61,10 @@ impl Sessions {
         if let Some(vault) = open.get(target).filter(|v| !v.expires_soon()) {
             return Ok(vault.clone());
         }
-        let vault = self.login(target).await?;
+        let login = self.login(target).await;
+        let result = login.as_ref().err().map_or("ok", |error| verdict(error).reason);
+        self.logins.with_label_values(&[result]).inc();
+        let vault = login?;
         open.insert(target.clone(), vault.clone());
         Ok(vault)
     }
@@ -97,4 +102,34 @@ pub fn verdict(error: &VaultError) -> Verdict {
         _ => "VaultFailed",
     };
     Verdict::no(reason, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Opts;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_login_that_fails_is_counted_by_its_reason() {
+        let args = VaultArgs {
+            address: "http://127.0.0.1:1".into(),
+            namespace: None,
+            ca_file: None,
+            auth_mount: "kubernetes".into(),
+            role: "camerafleet-operator".into(),
+            retention_role: "camerafleet-retention".into(),
+            disclosure_role: "camerafleet-disclosure".into(),
+            audience: "vault".into(),
+            mount_prefix: "camerafleet".into(),
+            token_file: "Cargo.toml".into(),
+        };
+        let logins = IntCounterVec::new(Opts::new("logins", "-"), &["result"]).unwrap();
+        let sessions = Sessions::new(args.clone(), logins.clone());
+        sessions.get(&sessions.default_target().unwrap()).await.map(drop).unwrap_err();
+        assert_eq!(logins.with_label_values(&["VaultUnreachable"]).get(), 1);
+        let sessions = Sessions::new(VaultArgs { token_file: "not-there".into(), ..args }, logins.clone());
+        sessions.get(&sessions.default_target().unwrap()).await.map(drop).unwrap_err();
+        assert_eq!(logins.with_label_values(&["VaultMisconfigured"]).get(), 1);
+    }
 }

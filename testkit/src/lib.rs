@@ -1,7 +1,8 @@
-//! What tests of several crates start. Everything listens on loopback and ends with the test.
+//! What tests of several crates start. It ends with the test, and listens on loopback unless it is told where.
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
+mod hooks;
 mod s3;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use hooks::{HOOKS_KEY, Hooks};
 pub use s3::S3;
 
 /// A program on a busy machine may need so long to listen.

@@ -79,3 +79,27 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end }}
+
+{{/* A rule of a network policy: to these addresses; where none are declared, to these ports everywhere. */}}
+{{- define "camerafleet.egress" -}}
+{{- if .cidrs -}}
+- to:
+    {{- range .cidrs }}
+    - ipBlock:
+        cidr: {{ . }}
+    {{- end }}
+{{- else -}}
+- ports:
+    {{- range .ports }}
+    - protocol: TCP
+      port: {{ . }}
+    {{- end }}
+{{- end -}}
+{{- end }}
+
+{{/* The port of a URL. */}}
+{{- define "camerafleet.port" -}}
+{{- $url := urlParse . -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+{{- $port | default (ternary "80" "443" (eq $url.scheme "http")) -}}
+{{- end }}

@@ -110,8 +110,9 @@ fn api_server(instance: Instance, pki: &Pki) -> Result<Vec<String>> {
         flag("kubelet-preferred-address-types", "InternalIP"),
         flag("audit-policy-file", policy.display()),
         flag("audit-log-path", instance.logs().join("audit.log").display()),
-        flag("audit-log-maxsize", 20),
-        flag("audit-log-maxbackup", 1),
+        // All of a run of the tests: what the operator used of its rights is read from it (src/rights).
+        flag("audit-log-maxsize", 100),
+        flag("audit-log-maxbackup", 8),
         flag("profiling", false),
     ])
 }

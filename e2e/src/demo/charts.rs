@@ -1,6 +1,6 @@
 //! The charts, and the one step that takes an administrator of Vault.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Secret};
@@ -11,9 +11,10 @@ use kube::{
 use serde_json::json;
 use tokio::process::Command;
 
-use super::{Ground, OPERATOR_NAMESPACE, wait};
+use super::{Ground, MONITORING_NAMESPACE, OPERATOR_NAMESPACE, wait};
 use crate::{
     fixtures::{Credentials, Fixtures, NAMESPACE, S3Fixture},
+    instance::Instance,
     tools::command,
 };
 
@@ -25,24 +26,32 @@ pub const FIELD_MANAGER: &str = "camerafleet-e2e";
 
 /// Installs or upgrades both charts of this checkout and waits for the operator.
 pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
-    let (repository, tag) = ground
-        .images
-        .camerafleet
+    let values = values(&ground.images.camerafleet, fixtures, ground.instance)?;
+    let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts");
+    upgrade(ground, "camerafleet-crds", &charts.join("camerafleet-crds"), &json!({})).await?;
+    // The operator starts with them, in the namespace that the first chart made.
+    log_secrets(ground, &fixtures.s3).await?;
+    upgrade(ground, "camerafleet", &charts.join("camerafleet"), &values).await
+}
+
+/// The values of the chart `camerafleet` for an image and the fixtures.
+pub fn values(image: &str, fixtures: &Fixtures, instance: Option<Instance>) -> Result<serde_json::Value> {
+    let (repository, tag) = image
         .rsplit_once(':')
         .context("the image needs a tag, as in registry.example.com/camerafleet:0.1.0")?;
     let s3 = &fixtures.s3;
-    let values = json!({
+    Ok(json!({
         "image": {"repository": repository, "tag": tag},
         "vault": {"address": fixtures.vault.address, "caPem": fixtures.vault.ca_pem},
-        "network": {"vaultCidrs": fixtures.vault.networks, "logCidrs": s3.networks},
+        "network": {
+            "vaultCidrs": fixtures.vault.networks, "logCidrs": s3.networks, "monitoringNamespaces": [MONITORING_NAMESPACE],
+        },
         "log": {"s3": {
             "endpoint": s3.endpoint, "region": s3.region, "bucket": s3.log_bucket, "caBundleSecret": LOG_CA,
         }},
-    });
-    helm(ground, "camerafleet-crds", &json!({})).await?;
-    // The operator starts with them, in the namespace that the first chart made.
-    log_secrets(ground, s3).await?;
-    helm(ground, "camerafleet", &values).await
+        // The tests' own server of webhooks has no certificate.
+        "notices": {"allowHttp": matches!(instance, Some(Instance::Test))},
+    }))
 }
 
 /// What the chart's values `log.s3` name.
@@ -63,25 +72,24 @@ async fn log_secrets(ground: &Ground, s3: &S3Fixture) -> Result<()> {
     Ok(())
 }
 
-async fn helm(ground: &Ground, chart: &str, values: &serde_json::Value) -> Result<()> {
-    let folder = format!("{}/../charts/{chart}", env!("CARGO_MANIFEST_DIR"));
+/// Installs or upgrades a release from a chart's folder, and waits for what is in it.
+pub async fn upgrade(ground: &Ground, release: &str, chart: &Path, values: &serde_json::Value) -> Result<()> {
     let file = tempfile::NamedTempFile::with_suffix(".json").context("make a file for the chart's values")?;
     std::fs::write(file.path(), values.to_string()).context("write the chart's values")?;
+    let arguments = ["upgrade", "--install", release, "--create-namespace", "--wait", "--timeout", "150s"];
+    let mut helm = helm(ground, &arguments);
+    helm.arg(chart).arg("--values").arg(file.path());
+    command::output(&format!("install the release {release}"), &mut helm, HELM).await.map(drop)
+}
+
+/// Helm with these arguments, in the operator's namespace.
+pub fn helm(ground: &Ground, arguments: &[&str]) -> Command {
     let mut helm = Command::new(ground.tools.bin("helm"));
-    helm.args([
-        "upgrade",
-        "--install",
-        chart,
-        &folder,
-        "--namespace",
-        OPERATOR_NAMESPACE,
-        "--create-namespace",
-    ]);
-    helm.args(["--wait", "--timeout", "150s", "--values"]).arg(file.path());
+    helm.args(arguments).args(["--namespace", OPERATOR_NAMESPACE]);
     if let Some(kubeconfig) = &ground.kubeconfig {
         helm.env("KUBECONFIG", kubeconfig);
     }
-    command::output(&format!("install the chart {chart}"), &mut helm, HELM).await.map(drop)
+    helm
 }
 
 /// Runs `operator vault-setup` as a Job beside Vault, with the demo's root token.

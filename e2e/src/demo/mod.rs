@@ -1,7 +1,7 @@
 //! The main job, from nothing to an opened clip: what `make demo` shows and the end-to-end tests stand on.
 
 mod account;
-mod charts;
+pub mod charts;
 mod examples;
 mod footage;
 mod ground;
@@ -25,6 +25,8 @@ use crate::{
 
 /// The namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "camerafleet-system";
+/// From where tenants let monitoring in.
+pub const MONITORING_NAMESPACE: &str = "monitoring";
 /// The tenant of `examples/`, and its namespace.
 pub const TENANT: &str = "elm-street";
 /// The cameras of `examples/`.

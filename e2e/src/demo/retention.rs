@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{Installed, TENANT, Vaulted, apply_one, wait};
 
 /// The policy's and the camera's name.
-const NAME: &str = "brief";
+pub const NAME: &str = "brief";
 /// Three minutes of keeping, one of epoch, and the runs of operator and job after each other.
 const LIMIT: Duration = Duration::from_secs(9 * 60);
 

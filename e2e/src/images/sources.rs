@@ -18,6 +18,7 @@ const INPUTS: &[&str] = &[
     "Cargo.toml",
     "Cargo.lock",
     "Dockerfile",
+    "LICENSE",
     ".dockerignore",
     "crds",
     "footage",

@@ -33,6 +33,8 @@ enum Kind {
     Kubernetes,
     /// runc's seccomp support is C.
     Runc,
+    /// Of the many ways to find targets, those of clouds are most of what is built.
+    Prometheus,
 }
 
 const fn tool(name: &'static str, folder: &'static str, package: &'static str, kind: Kind) -> GoTool {
@@ -47,6 +49,7 @@ const fn kubernetes(name: &'static str, package: &'static str) -> GoTool {
 pub(super) const TOOLS: &[GoTool] = &[
     tool("pause", "pause", ".", Kind::Plain),
     tool("age", "age", "filippo.io/age/cmd/age", Kind::Plain),
+    tool("age-keygen", "age", "filippo.io/age/cmd/age-keygen", Kind::Plain),
     tool("rtsp-camera", "rtsp", ".", Kind::Plain),
     tool("runc", "runc", "github.com/opencontainers/runc", Kind::Runc),
     tool("containerd", "containerd", "github.com/containerd/containerd/v2/cmd/containerd", Kind::Plain),
@@ -73,6 +76,12 @@ pub(super) const TOOLS: &[GoTool] = &[
     kubernetes("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
     kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", Kind::Plain),
+];
+
+/// What only tests need.
+pub(super) const FOR_TESTS: &[GoTool] = &[
+    tool("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool", Kind::Prometheus),
+    tool("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", Kind::Prometheus),
 ];
 
 /// The version that e2e/tools/kubernetes/go.mod pins, in parts.
@@ -121,6 +130,9 @@ fn arguments(tool: &GoTool) -> Vec<String> {
     match tool.kind {
         Kind::Plain => {}
         Kind::Runc => arguments.extend(["-tags".to_owned(), "seccomp".to_owned()]),
+        Kind::Prometheus => {
+            arguments.extend(["-tags".to_owned(), "remove_all_sd,enable_kubernetes_sd".to_owned()]);
+        }
         Kind::Kubernetes => {
             let (version, major, minor) = KUBERNETES;
             for package in ["component-base/version", "client-go/pkg/version"] {
@@ -155,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_tool_is_pinned_in_the_checkout() -> Result<()> {
-        for tool in TOOLS {
+        for tool in TOOLS.iter().chain(FOR_TESTS) {
             let module = super::super::sources().join(tool.folder).join("go.mod");
             let text = fs::read_to_string(&module)?;
             assert!(

@@ -53,6 +53,9 @@ pub async fn ensure_for_tests() -> Result<Tools> {
     let tools = ensure().await?;
     let cache = cache()?;
     let _lock = lock::take(&cache.join("lock"), "building the tools", OTHER_BUILD).await?;
+    for tool in go::FOR_TESTS {
+        go::ensure(tool, &cache).await?;
+    }
     for tool in crates::CRATES {
         crates::ensure(tool, &cache).await?;
     }

@@ -2,7 +2,10 @@ module camerafleet.io/e2e/tools/age
 
 go 1.26
 
-tool filippo.io/age/cmd/age
+tool (
+	filippo.io/age/cmd/age
+	filippo.io/age/cmd/age-keygen
+)
 
 require (
 	filippo.io/age v1.3.2 // indirect

@@ -40,6 +40,16 @@ impl Leaf {
         self.tag == tag(id)
     }
 
+    /// What an id leaves in a leaf: by it, entries are put together of which one cannot be read any more.
+    pub fn tag_of(id: &str) -> [u8; 16] {
+        tag(id)
+    }
+
+    /// When it was logged, to the minute.
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_second(i64::from(self.minute) * 60).unwrap_or(Timestamp::MAX)
+    }
+
     /// `None`: another release's.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; LEAF_BYTES] = bytes.try_into().ok()?;

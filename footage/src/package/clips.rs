@@ -6,7 +6,7 @@ use super::manifest::ClipManifest;
 use super::mp4::{Clip, remux};
 use super::outline::Planned;
 use super::tar::{Hashed, Tar};
-use super::{Contents, PackageError, Rest, Seen, SeenSegment, Source, Written};
+use super::{Contents, PackageError, Rest, Seen, SeenSegment, Segment, Source, Written};
 use crate::digest::hex;
 
 /// Writes a package of the form Clip. `rest` makes the manifest once all clips are written.
@@ -38,6 +38,9 @@ fn write<W: Write>(
     source: &dyn Source,
     seen: &mut Seen,
 ) -> Result<(), PackageError> {
+    let object = |segment: &Segment| (segment.key.clone(), segment.bytes());
+    let cut = planned.parts.iter().filter(|(segment, cut)| !cut.is_whole(segment.init()));
+    source.announce(cut.chain(&planned.parts).map(|(segment, _)| object(segment)).collect());
     let Measured { bytes, is_empty } = measure(planned, source)?;
     if is_empty {
         // The window lies between two key frames.

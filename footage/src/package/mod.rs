@@ -12,6 +12,7 @@ mod outline;
 mod sealed;
 mod segment;
 mod sign;
+mod source;
 mod tar;
 mod upload;
 mod verify;
@@ -24,8 +25,9 @@ pub use manifest::{
 };
 pub use outline::{CameraFootage, Contents};
 pub use sealed::write_sealed;
-pub use segment::{Segment, Source};
+pub use segment::Segment;
 pub use sign::{MANIFEST_KEY, MANIFEST_NAMESPACE, ManifestKey, check_manifest};
+pub use source::{Source, StoreSource};
 pub use upload::{Upload, part_bytes};
 pub use verify::instructions;
 

@@ -58,9 +58,10 @@ impl CameraFootage {
 
     fn cut(&self, segment: &Segment, audio: bool) -> Cut {
         let name = &segment.name;
-        let begins_inside = segment.proven && name.start_ms >= self.window.from_ms;
+        let proven = segment.vouched.is_some();
+        let begins_inside = proven && name.start_ms >= self.window.from_ms;
         // A name that claims less than there is must not let through what lies beyond.
-        let ends_inside = segment.proven && name.end_ms() <= self.window.to_ms;
+        let ends_inside = proven && name.end_ms() <= self.window.to_ms;
         Cut {
             start_ms: name.start_ms,
             from_ms: (!begins_inside).then_some(self.window.from_ms),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::PackageError;
 use super::mp4::{Init, MAX_INIT_BYTES, Mp4Error};
+use super::{PackageError, Source};
 use crate::layout::SegmentName;
 use crate::seal::{Secret32, SegmentExpectation, open};
 
@@ -14,12 +14,6 @@ use crate::seal::{Secret32, SegmentExpectation, open};
 const NONCE_BYTES: u64 = 16;
 const CHUNK_BYTES: u64 = 64 * 1024;
 const TAG_BYTES: u64 = 16;
-
-/// Where segments are read: whole objects, one after the other, from their start.
-pub trait Source {
-    /// Begins to read an object.
-    fn open(&self, key: &str) -> io::Result<Box<dyn Read + '_>>;
-}
 
 /// A segment that was found genuine, may be released, and can be opened. A secret: no `Debug`.
 pub struct Segment {
@@ -29,8 +23,9 @@ pub struct Segment {
     pub name: SegmentName,
     /// Its stream's public key, as the log has it.
     pub stream_key: [u8; 32],
-    /// Whether its successor or the stream's close record vouches for the start and the duration in its name.
-    pub proven: bool,
+    /// Its digest, where its successor or the stream's close record names it: they vouch for the start and the duration in
+    /// its name, too.
+    pub vouched: Option<[u8; 32]>,
     /// Whether its media continues its predecessor's.
     pub continues: bool,
     /// SHA-256 of its header.
@@ -50,7 +45,7 @@ impl Segment {
     /// # Errors
     /// [`PackageError::Damaged`].
     pub fn new(
-        (key, name, proven): (String, SegmentName, bool),
+        (key, name, vouched): (String, SegmentName, Option<[u8; 32]>),
         (start, bytes): (&[u8], u64),
         stream_key: [u8; 32],
         secrets: (Secret32, Secret32),
@@ -68,7 +63,7 @@ impl Segment {
             key,
             name,
             stream_key,
-            proven,
+            vouched,
             continues,
             header_digest,
             bytes,
@@ -91,6 +86,10 @@ impl Segment {
     /// The object's header's length.
     pub(super) fn header_bytes(&self) -> u64 {
         self.header_bytes
+    }
+
+    pub(super) fn damaged(&self, why: &str) -> PackageError {
+        PackageError::Damaged { key: self.key.clone(), why: why.to_owned() }
     }
 
     pub(super) fn secrets(&self) -> (&Secret32, &Secret32) {

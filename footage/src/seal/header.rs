@@ -181,6 +181,11 @@ impl SealedHeader {
         self.verify_signature(&expected.stream_key.unwrap_or(identity.stream_key))?;
         Ok(AuthenticatedHeader(self))
     }
+
+    /// The very header that was authenticated before, told by its digest: who reads it again need not check it again.
+    pub(crate) fn authenticated_as(self, digest: &[u8; 32]) -> Option<AuthenticatedHeader> {
+        (self.digest() == *digest).then_some(AuthenticatedHeader(self))
+    }
 }
 
 impl AuthenticatedHeader {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Cursor, Read, Write as _};
+use std::io::{self, BufRead, Cursor, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -14,6 +14,7 @@ use camerafleet_footage::package::{
     CameraFootage, Contents, ManifestKey, PackageError, Rest, Seen, Segment, Source, Written, instructions,
     write_clips, write_sealed,
 };
+use camerafleet_footage::seal::hash_segment;
 use camerafleet_testkit::tool;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -82,7 +83,9 @@ impl World {
         let key = name.key("elm");
         let file = &self.files[&key];
         let start = &file[..file.len().min(usize::try_from(Segment::START_BYTES).unwrap())];
-        Segment::new((key, name.clone(), true), (start, file.len() as u64), self.stream_key, secrets(file))
+        let (_, digest) = hash_segment(&file[..]).unwrap();
+        let place = (key, name.clone(), Some(digest));
+        Segment::new(place, (start, file.len() as u64), self.stream_key, secrets(file))
     }
 
     /// All segments, of which these milliseconds since noon were granted.
@@ -134,7 +137,7 @@ impl World {
 }
 
 impl Source for World {
-    fn open(&self, key: &str) -> io::Result<Box<dyn Read + '_>> {
+    fn open(&self, key: &str) -> io::Result<Box<dyn BufRead + '_>> {
         let file = self.files.get(key).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(Cursor::new(file)))
     }

@@ -43,16 +43,21 @@ async fn ready(State(shared): State<Shared>) -> Response {
 
 async fn render(State(shared): State<Shared>) -> Response {
     let Shared { board, metrics } = shared;
-    metrics.camera_state.reset();
-    for gauge in board.gauges() {
-        let id = gauge.id.as_str();
-        let state = format!("{:?}", gauge.state);
-        metrics.camera_state.with_label_values(&[id, gauge.name.as_str(), state.as_str()]).set(1);
-        if let Some(age) = gauge.last_frame {
-            metrics
-                .last_frame_age
-                .with_label_values(&[id])
-                .set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    // Asked first: whoever holds the metrics waits for nobody.
+    let gauges = board.gauges();
+    {
+        let _whole = metrics.whole();
+        metrics.camera_state.reset();
+        for gauge in gauges {
+            let id = gauge.id.as_str();
+            let state = format!("{:?}", gauge.state);
+            metrics.camera_state.with_label_values(&[id, gauge.name.as_str(), state.as_str()]).set(1);
+            if let Some(age) = gauge.last_frame {
+                metrics
+                    .last_frame_age
+                    .with_label_values(&[id])
+                    .set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+            }
         }
     }
     let (current, up) = board.health();

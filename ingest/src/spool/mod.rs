@@ -146,6 +146,8 @@ impl Spool {
 
     /// The bounds from now on.
     pub fn limit(&self, limit: SpoolConfig) {
+        self.metrics.spool_limit_bytes.set(i64::try_from(limit.size).unwrap_or(i64::MAX));
+        self.metrics.spool_limit_age.set(i64::try_from(limit.max_age_seconds).unwrap_or(i64::MAX));
         let mut state = self.lock();
         state.limit = limit;
         state.relax();
@@ -257,10 +259,13 @@ impl Spool {
         for Entry { meta, .. } in state.pending.values() {
             *cameras.entry(&meta.camera).or_default() += meta.bytes;
         }
-        self.metrics.camera_spool_bytes.reset();
-        for (camera, bytes) in cameras {
-            let gauge = self.metrics.camera_spool_bytes.with_label_values(&[camera.as_str()]);
-            gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        {
+            let _whole = self.metrics.whole();
+            self.metrics.camera_spool_bytes.reset();
+            for (camera, bytes) in cameras {
+                let gauge = self.metrics.camera_spool_bytes.with_label_values(&[camera.as_str()]);
+                gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
         }
         self.metrics.spool_bytes.set(i64::try_from(state.used).unwrap_or(i64::MAX));
     }

@@ -125,6 +125,7 @@ fn beyond_its_bound_the_oldest_goes_and_is_counted() {
     let metrics = Metrics::new();
     let spool = Spool::open(directory.path(), metrics.clone()).unwrap();
     spool.limit(SpoolConfig { size: 100, max_age_seconds: 10 });
+    assert_eq!((metrics.spool_limit_bytes.get(), metrics.spool_limit_age.get()), (100, 10));
     put(&spool, "a/1", 40, 1).unwrap();
     put(&spool, "a/2", 40, 2).unwrap();
     assert!(!spool.is_full());

@@ -102,7 +102,7 @@ async fn disclose(args: &Args) -> Result<RunSummary, JobError> {
     let store = read_store(&config.store, &args.store_dir, "")?;
     let log_store = read_store(&config.log.store, &args.store_dir, "log.")?;
     let (namespace, request) = (args.namespace.clone(), config.request.clone());
-    let objects = KubeObjects::new(client().await?, namespace, request, config.tenant_name.clone());
+    let objects = KubeObjects::new(client().await?, namespace, request);
     let keys = Keys::Login { token_file: args.vault_token_file.clone() };
     let job = Job { config, store, log_store, objects, keys, now: Timestamp::now };
     Ok(run(&job).await)

@@ -50,6 +50,11 @@ pub enum JobError {
         "Footage in the window was recorded under a SharingPolicy that was not decided on, so nothing was released: see whether the log lacks a revision, and ask for another window."
     )]
     PolicyNotDecided,
+    /// The window has only just ended.
+    #[error(
+        "Footage in the window is of a recorder that has only just begun and is not in the log yet; the job tries again."
+    )]
+    StreamNotLogged,
     /// There is nothing.
     #[error(
         "Nothing that can be opened is stored of what was asked for: ask for a window in which the cameras recorded and whose keys are kept."
@@ -107,6 +112,7 @@ impl JobError {
             Self::NotAuthorized(_) => "NotAuthorized",
             Self::OtherThanIntended(_) => "OtherThanIntended",
             Self::PolicyNotDecided => "PolicyNotDecided",
+            Self::StreamNotLogged => "StreamNotLogged",
             Self::NothingStored => "NothingStored",
             Self::NotWhole(_) => "NotWhole",
             Self::Shares(_) => "SharesIncomplete",
@@ -121,7 +127,7 @@ impl JobError {
     /// How a run ends that met it.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Api { .. } | Self::Store { .. } | Self::Vault(_) => Ending::Failed,
+            Self::Api { .. } | Self::Store { .. } | Self::Vault(_) | Self::StreamNotLogged => Ending::Failed,
             Self::Package(PackageError::Io(_) | PackageError::Manifest(_)) => Ending::Failed,
             Self::Log(error) if matches!(**error, LogError::Store { .. } | LogError::Timeout { .. }) => {
                 Ending::Failed

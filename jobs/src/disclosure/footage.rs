@@ -1,17 +1,21 @@
 //! Which stored segments are released, and what opens them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camerafleet_footage::{
-    chain::{Bodies, Evidence, Kind, Place, Report, StreamAnchor, Window, read, verify},
+    chain::{Bodies, Evidence, Kind, Place, Record, Report, StreamAnchor, Window, read, verify},
     disclosure::{Digest32, PolicyDigest, Release},
-    ids::CameraId,
+    ids::{CameraId, StreamId},
     layout::SegmentName,
     package::{CameraFootage, PackageError, RefusedSegment, Segment},
-    seal::{AuthenticatedHeader, MAX_HEADER_BYTES, OpenError, SealedHeader, SegmentExpectation},
+    seal::{
+        AuthenticatedHeader, MAX_HEADER_BYTES, OpenError, Previous, SealedHeader, Secret32,
+        SegmentExpectation,
+    },
     vault::MAX_BATCH,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::SignedDuration;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, path::Path};
 
 use super::{Decided, Job, JobError, Objects, keys::KeyRing, log::Told};
@@ -22,6 +26,9 @@ const CONCURRENCY: usize = 8;
 const START_GUESS: u64 = 80 << 10;
 /// An unproven segment's media begins about when it was opened, or it is not believed.
 const NEAR_MS: i64 = 10_000;
+
+/// The operator logs a stream within seconds of its beginning. Until then nobody knows whether a segment is forged.
+const STREAMS_ARE_LOGGED: SignedDuration = SignedDuration::from_mins(2);
 
 /// A camera's part of the release.
 pub(super) struct Gathered {
@@ -62,18 +69,17 @@ pub(super) async fn find<O: Objects>(
             window: known.evidence.window,
             segments: Vec::new(),
         };
-        for batch in segments.chunks(MAX_BATCH) {
-            let started = stream::iter(batch.to_vec())
-                .map(|chosen| start(&*job.store, &anchors, chosen))
-                .buffered(CONCURRENCY)
-                .try_collect::<Vec<Started>>()
-                .await?;
+        let mut batches = segments.chunks(MAX_BATCH);
+        let mut started = starts(&*job.store, &anchors, batches.next()).await?;
+        while !started.is_empty() {
             // A session lives for minutes, and a day of four cameras has sixty batches.
             if keys.vault.expires_soon() {
                 keys.vault = job.keys.session(&job.config.vault).await?;
             }
             let mut refused = Vec::new();
-            open_batch(job, started, keys, &mut footage, &mut refused).await?;
+            // While Vault works on one batch, the next is read.
+            let opened = open_batch(job, started, keys, &mut footage, &mut refused);
+            ((), started) = futures::try_join!(opened, starts(&*job.store, &anchors, batches.next()))?;
             known.refused.append(&mut refused);
         }
         found.footage.push(footage);
@@ -89,7 +95,8 @@ pub(super) async fn find<O: Objects>(
 struct Chosen {
     key: String,
     name: SegmentName,
-    proven: bool,
+    /// Its digest, where something that its stream signed vouches for it and for its time.
+    vouched: Option<[u8; 32]>,
 }
 
 /// The camera's segments in its window, and what the chain says of them.
@@ -110,6 +117,7 @@ async fn look<O: Objects>(
     let window = Window { from_ms, to_ms: ms(release.window.to()) };
     let evidence = read(&*job.store, &place, window, anchors, Bodies::Skip).await?;
     let report = verify(&evidence);
+    let vouched = vouched(&evidence);
     let (mut chosen, mut refused) = (Vec::new(), Vec::new());
     for segment in &evidence.segments {
         let name = &segment.name;
@@ -125,6 +133,9 @@ async fn look<O: Objects>(
             }
         };
         let Some(identity) = header.identity() else {
+            if (job.now)() < release.window.to() + STREAMS_ARE_LOGGED {
+                return Err(JobError::StreamNotLogged);
+            }
             refuse("it is forged: no stream that the log knows has signed it".to_owned());
             continue;
         };
@@ -134,7 +145,9 @@ async fn look<O: Objects>(
                 if !release.policies.contains(&PolicyDigest(Digest32(identity.sharing_policy))) {
                     return Err(JobError::PolicyNotDecided);
                 }
-                chosen.push(Chosen { key: segment.key.clone(), name: name.clone(), proven });
+                let digest = vouched.get(&(&name.stream, name.sequence)).copied();
+                let vouched = digest.filter(|_| proven);
+                chosen.push(Chosen { key: segment.key.clone(), name: name.clone(), vouched });
             }
         }
     }
@@ -142,6 +155,28 @@ async fn look<O: Objects>(
     let name = decided.request.cameras().get(camera).cloned().unwrap_or_default();
     let gathered = Gathered { camera: camera.clone(), name, release: release.clone(), evidence, refused };
     Ok((gathered, chosen))
+}
+
+/// The digests of segments, by stream and number, as what follows them in their streams has them.
+fn vouched(evidence: &Evidence) -> HashMap<(&StreamId, u64), [u8; 32]> {
+    let keys: HashMap<_, _> = evidence.anchors.iter().map(|a| (&a.stream, &a.public_key)).collect();
+    let headers = evidence.segments.iter().filter_map(|segment| {
+        let identity = segment.header.as_ref().ok()?.identity()?;
+        Some((&identity.stream, identity.previous?))
+    });
+    let records = evidence.records.iter().filter_map(|found| match found.record.as_ref().ok()? {
+        Record::Close(close) => {
+            close.verify(keys.get(&close.stream)?).ok()?;
+            Some((&close.stream, [close.last, None]))
+        }
+        Record::Loss(loss) => {
+            loss.verify(keys.get(&loss.stream)?).ok()?;
+            Some((&loss.stream, [Some(loss.segment), loss.previous]))
+        }
+    });
+    let records = records.flat_map(|(stream, said)| said.into_iter().flatten().map(move |one| (stream, one)));
+    let entry = |(stream, one): (_, Previous)| ((stream, one.sequence), one.digest);
+    headers.chain(records).map(entry).collect()
 }
 
 /// Whether the segment is what its name says, and whether anything signed vouches for its time.
@@ -166,9 +201,20 @@ struct Started {
     header: Result<AuthenticatedHeader, OpenError>,
 }
 
+/// Those of a batch, in its order; none at the end.
+async fn starts(
+    store: &dyn ObjectStore,
+    anchors: &BTreeMap<StreamId, [u8; 32]>,
+    batch: Option<&[Chosen]>,
+) -> Result<Vec<Started>, JobError> {
+    let starts: Vec<_> =
+        batch.unwrap_or_default().iter().map(|one| start(store, anchors, one.clone())).collect();
+    stream::iter(starts).buffered(CONCURRENCY).try_collect().await
+}
+
 async fn start(
     store: &dyn ObjectStore,
-    anchors: &BTreeMap<camerafleet_footage::ids::StreamId, [u8; 32]>,
+    anchors: &BTreeMap<StreamId, [u8; 32]>,
     chosen: Chosen,
 ) -> Result<Started, JobError> {
     // It was signed by one of these.
@@ -246,11 +292,11 @@ async fn open_batch<O: Objects>(
 async fn segment<O: Objects>(
     job: &Job<O>,
     one: Started,
-    secrets: (camerafleet_footage::seal::Secret32, camerafleet_footage::seal::Secret32),
+    secrets: (Secret32, Secret32),
 ) -> Result<Result<Segment, PackageError>, JobError> {
     let Started { chosen, stream_key, bytes, start, .. } = one;
-    let Chosen { key, name, proven } = chosen;
-    let place = || (key.clone(), name.clone(), proven);
+    let Chosen { key, name, vouched } = chosen;
+    let place = || (key.clone(), name.clone(), vouched);
     match Segment::new(place(), (&start, bytes), stream_key, secrets.clone()) {
         Err(PackageError::Damaged { .. }) if (start.len() as u64) < bytes => {
             let (start, _) = range(&*job.store, &key, Segment::START_BYTES + MAX_HEADER_BYTES as u64).await?;

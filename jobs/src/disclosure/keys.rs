@@ -1,4 +1,4 @@
-//! The keys of what was granted, and of nothing else: a hundred at a time.
+//! The keys of what was granted, and of nothing else: a hundred segments' at a time.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,12 +12,18 @@ use camerafleet_footage::{
     ids::{HoldId, RequestUid},
     layout::sidecar_key,
     seal::{AuthenticatedHeader, Secret32, combine},
-    vault::{Secret, Vault, VaultError},
+    vault::{MAX_BATCH, Secret, Vault, VaultError},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
 
 use super::JobError;
 use camerafleet_footage::digest::sha256;
+
+/// Requests to Vault at a time. It decrypts the shares of one request one after the other, which takes milliseconds each.
+const CONCURRENCY: usize = 4;
+/// Shares in a request: a batch of segments keeps all requests busy.
+const SHARES: usize = MAX_BATCH / CONCURRENCY;
 
 /// The two secrets of a segment, or why they cannot be had, for people.
 pub(super) type Secrets = Result<(Secret32, Secret32), String>;
@@ -126,10 +132,13 @@ impl KeyRing {
         }
         let mut shares: Vec<Result<Secret32, String>> =
             headers.iter().map(|_| Err("Vault gave no epoch share".to_owned())).collect();
-        for (key, places) in by_key {
-            let wrapped: Vec<Vec<u8>> =
-                places.iter().map(|i| headers[*i].header().wrapped_epoch_share().1.to_vec()).collect();
-            for (place, share) in places.into_iter().zip(self.decrypt(key, &wrapped).await?) {
+        let mut requests = Vec::new();
+        for (key, places) in &by_key {
+            requests.extend(places.chunks(SHARES).map(|places| self.shares_of(headers, key, places)));
+        }
+        let mut answers = stream::iter(requests).buffered(CONCURRENCY);
+        while let Some((places, found)) = answers.try_next().await? {
+            for (&place, share) in places.iter().zip(found) {
                 shares[place] = match share {
                     Ok(share) => Ok(share),
                     Err(why) => self.held(headers[place]).await?.ok_or(why),
@@ -137,6 +146,18 @@ impl KeyRing {
             }
         }
         Ok(shares)
+    }
+
+    /// What one request gives.
+    async fn shares_of<'p>(
+        &self,
+        headers: &[&AuthenticatedHeader],
+        key: &str,
+        places: &'p [usize],
+    ) -> Result<(&'p [usize], Vec<Result<Secret32, String>>), JobError> {
+        let wrapped: Vec<Vec<u8>> =
+            places.iter().map(|i| headers[*i].header().wrapped_epoch_share().1.to_vec()).collect();
+        Ok((places, self.decrypt(key, &wrapped).await?))
     }
 
     /// The epoch share from a hold's copy, where one was made.

@@ -2,8 +2,11 @@
 
 use std::{future::Future, time::Duration};
 
-use camerafleet_crds::{Approval, DisclosureRequest, LegalHold, LegalOrder, SharingPolicy, Tenant};
+use camerafleet_crds::{
+    Approval, DisclosureRequest, LegalHold, LegalOrder, Member, Role, SharingPolicy, Subject, SubjectKind,
+};
 pub use camerafleet_footage::disclosure::Live;
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, ListParams},
@@ -20,6 +23,11 @@ const PAGE: u32 = 200;
 const SMALL_PAGE: u32 = 20;
 /// The most objects of a kind that are read.
 const MAX_OBJECTS: usize = 20_000;
+/// The roles whose members decide, and the bindings by which they have them. A Tenant lies in no namespace, so that a right
+/// to read one's own would be a right to read everybody's; these say the same of one tenant, and are what the API server
+/// itself goes by. The operator writes them from the Tenant, and nobody else can (`camerafleet-managed`).
+const DECIDERS: [(Role, &str); 2] =
+    [(Role::Owner, "camerafleet-member-owner"), (Role::Reviewer, "camerafleet-member-reviewer")];
 
 /// Where the objects are read.
 pub trait Objects: Sync {
@@ -32,13 +40,12 @@ pub struct KubeObjects {
     client: Client,
     namespace: String,
     request: String,
-    tenant: String,
 }
 
 impl KubeObjects {
-    /// Of a request in a namespace, and the Tenant that it is of.
-    pub fn new(client: Client, namespace: String, request: String, tenant: String) -> Self {
-        Self { client, namespace, request, tenant }
+    /// Of a request in a tenant's namespace.
+    pub fn new(client: Client, namespace: String, request: String) -> Self {
+        Self { client, namespace, request }
     }
 
     fn api<K: Resource<DynamicType = ()>>(&self) -> Api<DynamicObject> {
@@ -66,9 +73,20 @@ impl KubeObjects {
         }
     }
 
+    /// Whoever may decide for the tenant.
+    async fn members(&self) -> Result<Vec<Member>, kube::Error> {
+        let bindings = Api::<RoleBinding>::namespaced(self.client.clone(), &self.namespace);
+        let mut members = Vec::new();
+        for (role, name) in DECIDERS {
+            // There is none where a tenant has no such members.
+            let found = bindings.get_opt(name).await?;
+            members.extend(found.and_then(|binding| member(role, name, binding)));
+        }
+        Ok(members)
+    }
+
     async fn all(&self) -> Result<Live, kube::Error> {
         let request = self.api::<DisclosureRequest>().get_opt(&self.request).await?;
-        let tenant = Api::<Tenant>::all(self.client.clone()).get(&self.tenant).await?;
         let (version, kind) = (DisclosureRequest::api_version(&()), DisclosureRequest::kind(&()));
         let request = request.map(|object| json(object, &version, &kind));
         // Others' are not looked at, and may be large.
@@ -80,9 +98,26 @@ impl KubeObjects {
             holds: self.list::<LegalHold>(PAGE, |_| true).await?,
             policies: self.list::<SharingPolicy>(PAGE, |_| true).await?,
             request,
-            members: tenant.spec.members,
+            members: self.members().await?,
         })
     }
+}
+
+/// Those who have a role by its binding.
+fn member(role: Role, name: &str, binding: RoleBinding) -> Option<Member> {
+    if (binding.role_ref.kind.as_str(), binding.role_ref.name.as_str()) != ("ClusterRole", name) {
+        return None;
+    }
+    let subjects = binding.subjects.unwrap_or_default().into_iter().filter_map(|subject| {
+        let kind = match subject.kind.as_str() {
+            "User" => SubjectKind::User,
+            "Group" => SubjectKind::Group,
+            // A Tenant names no account.
+            _ => return None,
+        };
+        Some(Subject { kind, name: subject.name })
+    });
+    Some(Member { role, subjects: subjects.collect() })
 }
 
 fn json(object: DynamicObject, version: &str, kind: &str) -> Value {

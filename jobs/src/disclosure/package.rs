@@ -1,11 +1,7 @@
 //! The package: made once, whoever comes first.
 
-use std::{
-    io::{self, Read},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use bytes::{Buf as _, Bytes};
 use camerafleet_crds::PackageForm;
 use camerafleet_footage::{
     chain::verify,
@@ -13,12 +9,12 @@ use camerafleet_footage::{
     disclosure::job::{Receipt, package_folder, receipt_key},
     package::{
         Authorization, CameraManifest, Contents, LogProof, MANIFEST_KEY, MANIFEST_VERSION, Manifest,
-        ManifestKey, PackageError, ReleasedSegment, Rest, Seen, Source, Upload, Written, instructions,
+        ManifestKey, PackageError, ReleasedSegment, Rest, Seen, StoreSource, Upload, Written, instructions,
         part_bytes, write_clips, write_sealed,
     },
     seal::segment_digest,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use futures::TryStreamExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, path::Path};
 use tokio::runtime::Handle;
 
@@ -174,7 +170,7 @@ impl<O: Objects> Maker<'_, O> {
         let mut upload = begun.map_err(JobError::store("begin the package"))?;
         // It blocks while parts are on their way; nothing else runs in this process meanwhile.
         let written = tokio::task::block_in_place(|| {
-            let source = StoreSource { store: Arc::clone(store), runtime: Handle::current() };
+            let source = StoreSource::new(Arc::clone(store));
             let mut rest = |seen: &Seen| self.rest(&contents, seen);
             match authorized.form {
                 PackageForm::Clip => write_clips(&mut upload, &contents, &source, &mut rest),
@@ -255,15 +251,16 @@ impl<O: Objects> Maker<'_, O> {
 
     fn cameras(&self, contents: &Contents, seen: &Seen) -> Vec<CameraManifest> {
         let mut cameras = Vec::with_capacity(self.found.known.len());
+        let read: HashMap<&str, _> = seen.segments.iter().map(|one| (one.key.as_str(), one)).collect();
         for (known, footage) in self.found.known.iter().zip(&contents.cameras) {
             // What was read tells more than the headers: the chain is judged again with it.
             let mut evidence = known.evidence.clone();
+            for stored in &mut evidence.segments {
+                stored.payload = read.get(stored.key.as_str()).map(|read| read.payload);
+            }
             let mut segments = Vec::new();
             for segment in &footage.segments {
-                let Some(read) = seen.segments.iter().find(|read| read.key == segment.key) else { continue };
-                let stored = evidence.segments.iter_mut().find(|stored| stored.key == segment.key);
-                let Some(stored) = stored else { continue };
-                stored.payload = Some(read.payload);
+                let Some(read) = read.get(segment.key.as_str()) else { continue };
                 let name = &segment.name;
                 segments.push(ReleasedSegment {
                     object: segment.key.clone(),
@@ -299,40 +296,4 @@ fn without_withdrawn(spec: &serde_json::Value) -> serde_json::Value {
         fields.remove("withdrawn");
     }
     spec
-}
-
-/// Whole objects of the tenant's store, for a thread that blocks.
-struct StoreSource {
-    store: Arc<dyn ObjectStore>,
-    runtime: Handle,
-}
-
-impl Source for StoreSource {
-    fn open(&self, key: &str) -> io::Result<Box<dyn Read + '_>> {
-        let path = Path::parse(key).map_err(io::Error::other)?;
-        let stream = self
-            .runtime
-            .block_on(async { Ok::<_, io::Error>(self.store.get(&path).await?.into_stream()) })?;
-        Ok(Box::new(StoreReader { runtime: &self.runtime, stream, piece: Bytes::new() }))
-    }
-}
-
-struct StoreReader<'r> {
-    runtime: &'r Handle,
-    stream: BoxStream<'static, object_store::Result<Bytes>>,
-    piece: Bytes,
-}
-
-impl Read for StoreReader<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.runtime.block_on(self.stream.next()) {
-                None => return Ok(0),
-                Some(piece) => self.piece = piece?,
-            }
-        }
-        let n = out.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut out[..n]);
-        Ok(n)
-    }
 }

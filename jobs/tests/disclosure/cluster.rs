@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use camerafleet_crds::{Member, Role, Subject, SubjectKind, Tenant};
 use camerafleet_footage::{
     disclosure::{
         Frozen, Logged,
@@ -15,7 +16,7 @@ use camerafleet_footage::{
 };
 use camerafleet_testkit::{free_ports, tool};
 use jobs::disclosure::{JobError, KubeObjects, Objects as _, prepare, prepare::Lists as _};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::{core::v1::ConfigMap, rbac::v1::RoleBinding};
 use kube::{
     Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -186,6 +187,28 @@ async fn the_accounts_read_and_write_what_they_need_and_nothing_else() {
         },
     });
     cluster.until(&["create", "-f", "-"], Some(&tenant)).await;
+    let subject = |kind: &str, name: &str| match kind {
+        "ServiceAccount" => json!({"kind": kind, "name": name, "namespace": NAMESPACE}),
+        _ => json!({"kind": kind, "name": name, "apiGroup": "rbac.authorization.k8s.io"}),
+    };
+    let of_owners = [subject("User", "a@example.com"), subject("ServiceAccount", "default")];
+    for (name, role, subjects) in [
+        ("camerafleet-member-owner", "camerafleet-member-owner", json!(of_owners)),
+        // One by that name which gives another role tells nothing of reviewers.
+        ("camerafleet-member-reviewer", "view", json!([subject("User", "v@example.com")])),
+        (
+            "camerafleet-member-manager",
+            "camerafleet-member-manager",
+            json!([subject("User", "m@example.com")]),
+        ),
+    ] {
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": NAMESPACE}, "subjects": subjects,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        });
+        cluster.create(&binding).await;
+    }
     let recipient = age::x25519::Identity::generate().to_public().to_string();
     let request = json!({
         "apiVersion": "camerafleet.io/v1alpha1", "kind": "DisclosureRequest",
@@ -202,14 +225,7 @@ async fn the_accounts_read_and_write_what_they_need_and_nothing_else() {
     answer["metadata"].as_object_mut().unwrap().remove("uid");
     let answer = cluster.create(&answer).await;
     let read = || async {
-        KubeObjects::new(
-            cluster.client("disclosure").await,
-            NAMESPACE.into(),
-            "r-1".into(),
-            "elm-street".into(),
-        )
-        .read()
-        .await
+        KubeObjects::new(cluster.client("disclosure").await, NAMESPACE.into(), "r-1".into()).read().await
     };
     let refused = read().await;
     assert!(matches!(refused, Err(JobError::Api { .. })), "without rights nothing is read");
@@ -218,23 +234,12 @@ async fn the_accounts_read_and_write_what_they_need_and_nothing_else() {
     let rules = json!([
         {"apiGroups": ["camerafleet.io"], "resources": ["disclosurerequests"], "resourceNames": ["r-1"], "verbs": ["get"]},
         {"apiGroups": ["camerafleet.io"], "resources": resources, "verbs": ["list"]},
+        {
+            "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["get"],
+            "resourceNames": ["camerafleet-member-owner", "camerafleet-member-reviewer"],
+        },
     ]);
     cluster.allow("disclosure", &rules).await;
-    let metadata = json!({"name": "camerafleet-disclosure-elm-street"});
-    let mut objects = vec![
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata,
-            "rules": [{"apiGroups": ["camerafleet.io"], "resources": ["tenants"], "resourceNames": ["elm-street"], "verbs": ["get"]}],
-        }),
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": metadata["name"]},
-            "subjects": [{"kind": "ServiceAccount", "name": "disclosure", "namespace": NAMESPACE}],
-        }),
-    ];
-    for object in objects.drain(..) {
-        cluster.until(&["create", "-f", "-"], Some(&object)).await;
-    }
     let deadline = Instant::now() + PATIENCE;
     let live = loop {
         match read().await {
@@ -242,7 +247,14 @@ async fn the_accounts_read_and_write_what_they_need_and_nothing_else() {
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
     };
-    assert_eq!(live.members.len(), 1);
+    let owner = Subject { kind: SubjectKind::User, name: "a@example.com".into() };
+    assert_eq!(live.members, [Member { role: Role::Owner, subjects: vec![owner] }]);
+    let client = cluster.client("disclosure").await;
+    let tenants = Api::<Tenant>::all(client.clone()).get("elm-street").await;
+    let managers = Api::<RoleBinding>::namespaced(client, NAMESPACE).get("camerafleet-member-manager").await;
+    for refused in [tenants.map(drop), managers.map(drop)] {
+        assert!(matches!(&refused, Err(kube::Error::Api(status)) if status.code == 403), "{refused:?}");
+    }
     let logged = Logged { index: 0, at: now() };
     for (kind, found, stored) in [
         ("DisclosureRequest", live.request.as_ref(), &request),

@@ -93,20 +93,24 @@ async fn sealed_segments_are_given_whole_or_not_at_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_segment_is_left_out_and_named() {
-    let stage = Stage::new(&Script::default()).await;
-    let key = stage.segments[1].key(PREFIX);
-    let path = stage.s3.folder("footage").join(&key);
-    let mut file = fs::read(&path).unwrap();
-    let last = file.len() - 1;
-    file[last] ^= 1;
-    fs::write(path, file).unwrap();
-    let summary = stage.run().await;
-    assert_eq!(summary.outcome, Ending::Delivered, "{summary:?}");
-    let said = manifest(&stage.open(&summary.package.unwrap().key));
-    let camera = &said["cameras"][0];
-    assert_eq!(camera["refused"][0]["object"].as_str(), Some(key.as_str()), "{camera}");
-    assert_eq!(camera["clips"].as_array().unwrap().len(), 2);
-    assert_eq!(stage.packages().len(), 2);
+    for (form, window) in [("Clip", (1, 11)), ("Sealed", (0, 12))] {
+        let stage = Stage::new(&Script { form, window, ..Script::default() }).await;
+        let key = stage.segments[1].key(PREFIX);
+        let path = stage.s3.folder("footage").join(&key);
+        let mut file = fs::read(&path).unwrap();
+        let last = file.len() - 1;
+        file[last] ^= 1;
+        fs::write(path, file).unwrap();
+        let summary = stage.run().await;
+        assert_eq!(summary.outcome, Ending::Delivered, "{form}: {summary:?}");
+        let receipt = summary.package.unwrap();
+        assert_eq!(receipt.segments, 2, "{form}");
+        let said = manifest(&stage.open(&receipt.key));
+        let camera = &said["cameras"][0];
+        assert_eq!(camera["refused"][0]["object"].as_str(), Some(key.as_str()), "{form}: {camera}");
+        assert_eq!(camera["clips"].as_array().unwrap().len(), if form == "Clip" { 2 } else { 0 });
+        assert_eq!(stage.packages().len(), 2, "{form}: nothing is left of the first attempt");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

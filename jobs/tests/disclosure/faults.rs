@@ -108,7 +108,16 @@ impl ObjectStore for Dies {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_cut_off_anywhere_is_completed_by_the_next() {
-    let stage = Stage::new(&Script::default()).await;
+    is_completed(&Script::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_is_one_that_gives_sealed_segments() {
+    is_completed(&Script { form: "Sealed", window: (0, 12), ..Script::default() }).await;
+}
+
+async fn is_completed(script: &Script) {
+    let stage = Stage::new(script).await;
     let mut cut_off = 0;
     for requests in 0.. {
         let left = Arc::new(AtomicUsize::new(requests));

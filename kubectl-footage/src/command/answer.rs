@@ -110,7 +110,7 @@ pub async fn run(args: &Args, decision: ApprovalDecision, cluster: &Cluster) -> 
         signature: None,
         withdrawn: false,
     };
-    let made = create(args, &user, spec, cluster).await?;
+    let made = create(args, (&request, &user), spec, cluster).await?;
     print(args.output, &made, || {
         format!(
             "Your answer to {0} is given: {decision:?}.\nnext:  kubectl footage show {0} -n {1}; you can still take it back with kubectl footage withdraw {0}",
@@ -182,12 +182,12 @@ fn agreed(decision: ApprovalDecision) -> Result<bool, Failure> {
 /// The first name that is free: one is taken by an answer that was withdrawn.
 async fn create(
     args: &Args,
-    user: &str,
+    (request, user): (&DisclosureRequest, &str),
     mut spec: ApprovalSpec,
     cluster: &Cluster,
 ) -> Result<Approval, Failure> {
     let mut refused = None;
-    for name in approval_names(&args.request, user) {
+    for name in approval_names(request, user) {
         if let Some(key) = &args.ssh_key {
             spec.signature = Some(sign(key, &name, &spec, cluster).await?);
         }

@@ -4,9 +4,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use camerafleet_crds::{DisclosureRequest, Span};
 use indicatif::{ProgressBar, ProgressStyle};
 use k8s_openapi::api::core::v1::ConfigMap;
 use reqwest::{Certificate, StatusCode, header};
@@ -18,6 +19,8 @@ use crate::{
     failure::{Failure, Kind},
 };
 
+/// Between two looks for a package that is still to come.
+const AGAIN: Duration = Duration::from_secs(2);
 /// The store may be silent for so long.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -32,6 +35,9 @@ pub struct Args {
     /// The certificate authority of the store, PEM, where it is not a public one.
     #[arg(long)]
     pub ca_bundle: Option<PathBuf>,
+    /// Wait for the package, for so long, where it is not made yet: 2m.
+    #[arg(long, value_parser = super::span)]
+    pub wait: Option<Span>,
 }
 
 /// What the ConfigMap says of a package.
@@ -44,7 +50,7 @@ struct Package {
 
 /// Fetches it; what was fetched before an interruption is not fetched again.
 pub async fn run(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
-    let map = cluster.get::<ConfigMap>(&format!("package-{}", args.request)).await?;
+    let map = offered(args, cluster).await?;
     let package = Package::read(&map)?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(&package.name));
     if out.exists() {
@@ -64,6 +70,41 @@ pub async fn run(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
     println!("{} is fetched, and its SHA-256 is the one that the log has.", out.display());
     println!("next:  kubectl footage open {} --identity KEY", out.display());
     Ok(())
+}
+
+/// What says where the package is. With `--wait` it may be still to come.
+async fn offered(args: &Args, cluster: &Cluster) -> Result<ConfigMap, Failure> {
+    let limit = Instant::now() + args.wait.map_or(Duration::ZERO, |wait| Duration::from_secs(wait.as_secs()));
+    let mut told = String::new();
+    loop {
+        match cluster.get::<ConfigMap>(&format!("package-{}", args.request)).await {
+            Err(failure) if failure.is_missing() && Instant::now() < limit => {}
+            done => return done,
+        }
+        // One's right to it comes with the operator's first look.
+        let request = match cluster.get::<DisclosureRequest>(&args.request).await {
+            Ok(request) => Some(request),
+            Err(failure) if failure.is_missing() => None,
+            Err(failure) => return Err(failure),
+        };
+        let conditions = request.and_then(|request| request.status).map(|status| status.conditions);
+        match conditions.unwrap_or_default().into_iter().find(|condition| condition.type_ == "Ready") {
+            // Nobody waits in vain.
+            Some(ready) if ready.status == "False" => {
+                return Err(Failure::new(
+                    Kind::Refused,
+                    format!("There is no package: {}", ready.message),
+                    format!("kubectl footage show {} says more.", args.request),
+                ));
+            }
+            Some(ready) if ready.message != told => {
+                eprintln!("{}: {}", ready.reason, ready.message);
+                told = ready.message;
+            }
+            _ => {}
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 impl Package {

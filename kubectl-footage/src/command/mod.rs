@@ -9,15 +9,17 @@ pub mod keygen;
 pub mod open;
 pub mod order;
 pub mod pending;
+pub mod report;
 pub mod request;
 pub mod show;
 pub mod verify;
 pub mod verify_log;
 pub mod withdraw;
 
-use camerafleet_crds::{Span, Window};
+use camerafleet_crds::{DisclosureRequest, Span, Window};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -69,12 +71,14 @@ fn unreadable(path: &std::path::Path, error: &dyn std::fmt::Display) -> Failure 
     Failure::new(Kind::Input, format!("{} cannot be read: {error}.", path.display()), "Check the path.")
 }
 
-/// The Approvals that a person may make for a request, by name: the second is for after the first was withdrawn.
-fn approval_names(request: &str, user: &str) -> impl Iterator<Item = String> {
-    let user = camerafleet_footage::digest::hex(&Sha256::digest(user)[..4]);
+/// The Approvals that a person may make for a request, by name: the second is for after the first was withdrawn. Those for
+/// an earlier request of the same name have other names.
+fn approval_names(request: &DisclosureRequest, user: &str) -> impl Iterator<Item = String> + use<> {
+    let whose = format!("{}/{user}", request.uid().unwrap_or_default());
+    let whose = camerafleet_footage::digest::hex(&Sha256::digest(whose)[..4]);
     // An object's name has 63 characters at most.
-    let start: String = request.chars().take(50).collect();
-    let first = format!("{}-{user}", start.trim_end_matches(['-', '.']));
+    let start: String = request.name_any().chars().take(50).collect();
+    let first = format!("{}-{whose}", start.trim_end_matches(['-', '.']));
     std::iter::once(first.clone()).chain((2..=9).map(move |n| format!("{first}-{n}")))
 }
 
@@ -84,9 +88,23 @@ mod tests {
 
     #[test]
     fn a_persons_approvals_have_names_of_their_own_that_an_object_may_have() {
-        let names: Vec<_> = approval_names(&format!("{}-", "r".repeat(49)), "owner@example.com").collect();
+        let request = |name: &str, uid: &str| -> DisclosureRequest {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": name, "uid": uid},
+                "spec": {
+                    "requester": {"user": "officer@example.com"}, "cameras": [], "basis": "Consent",
+                    "window": {"from": "2026-11-01T10:00:00Z", "to": "2026-11-01T11:30:00Z"},
+                    "recipient": "age1abc",
+                },
+            }))
+            .unwrap()
+        };
+        let long = request(&format!("{}-", "r".repeat(49)), "u-1");
+        let names: Vec<_> = approval_names(&long, "owner@example.com").collect();
         assert_eq!(names.len(), 9);
         assert!(names.iter().all(|name| name.len() <= 63 && !name.contains("--")), "{names:?}");
-        assert_ne!(approval_names("r", "a").next(), approval_names("r", "b").next());
+        let first = |uid, user| approval_names(&request("r", uid), user).next();
+        assert_ne!(first("u-1", "a"), first("u-1", "b"));
+        assert_ne!(first("u-1", "a"), first("u-2", "a"), "a request made again is another");
     }
 }

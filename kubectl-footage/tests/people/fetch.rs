@@ -29,16 +29,16 @@ async fn offer(stage: &Stage, s3: &S3, request: &str, body: &[u8], sha256: &str)
         "url": url.to_string(), "key": KEY, "sha256": sha256, "bytes": body.len().to_string(),
     }});
     must(&stage.server, Actor::Administrator, &format!("/api/v1/namespaces/{TENANT}/configmaps"), &map).await;
-    let rbac = |kind: &str| format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{TENANT}/{kind}");
     let rule =
         json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["get"]});
-    must(
-        &stage.server,
-        Actor::Administrator,
-        &rbac("roles"),
-        &json!({"metadata": {"name": name}, "rules": [rule]}),
-    )
-    .await;
+    allow(stage, &name, rule, &format!("/api/v1/namespaces/{TENANT}/configmaps/{name}")).await;
+}
+
+/// What the operator lets the requester see.
+async fn allow(stage: &Stage, name: &str, rule: Value, path: &str) {
+    let rbac = |kind: &str| format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{TENANT}/{kind}");
+    let role = json!({"metadata": {"name": name}, "rules": [rule]});
+    must(&stage.server, Actor::Administrator, &rbac("roles"), &role).await;
     let binding = json!({
         "metadata": {"name": name},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
@@ -46,13 +46,12 @@ async fn offer(stage: &Stage, s3: &S3, request: &str, body: &[u8], sha256: &str)
     });
     must(&stage.server, Actor::Administrator, &rbac("rolebindings"), &binding).await;
     for _ in 0..50 {
-        let path = format!("/api/v1/namespaces/{TENANT}/configmaps/{name}");
-        if stage.server.ask(Actor::User("requester"), Method::GET, &path, None).await.0 == 200 {
+        if stage.server.ask(Actor::User("requester"), Method::GET, path, None).await.0 == 200 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("the requester cannot see {name}");
+    panic!("the requester cannot see {path}");
 }
 
 fn digest(body: &[u8]) -> String {
@@ -86,4 +85,31 @@ async fn what_is_not_the_package_is_not_kept_and_no_error_shows_the_url() {
     let away = stage.run("requester", &["fetch", "p-2"]).await;
     assert_eq!(away.code, 5, "{away:?}");
     assert!(!away.err.contains("X-Amz") && !away.err.contains("http"), "{away:?}");
+}
+
+#[tokio::test]
+async fn a_package_is_waited_for_until_it_is_made_or_nobody_will_make_it() {
+    let (stage, s3) = (Stage::new("gate").await, S3::start(&["footage"], &[]));
+    fs::write(stage.folder.path().join("report.txt"), "what happened").unwrap();
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        offer(&stage, &s3, "p-3", b"the package", &digest(b"the package")).await;
+    };
+    let (said, ()) = tokio::join!(stage.run("requester", &["fetch", "p-3", "--wait", "1m"]), late);
+    assert_eq!(said.code, 0, "{said:?}");
+
+    assert_eq!(stage.request("p-4", "gate").await.code, 0);
+    let ready = json!({"type": "Ready", "status": "False", "reason": "Denied", "message": "No policy allows it.",
+        "lastTransitionTime": "2026-11-25T12:00:00Z"});
+    let path = api("disclosurerequests/p-4");
+    let status = json!({"status": {"conditions": [ready]}});
+    let told =
+        stage.server.ask(Actor::OPERATOR, Method::PATCH, &format!("{path}/status"), Some(&status)).await;
+    assert_eq!(told.0, 200, "{told:?}");
+    let rule = json!({"apiGroups": ["camerafleet.io"], "resources": ["disclosurerequests"],
+        "resourceNames": ["p-4"], "verbs": ["get"]});
+    allow(&stage, "see-p-4", rule, &path).await;
+    let said = stage.run("requester", &["fetch", "p-4", "--wait", "1m"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("No policy allows it."), "{said:?}");
 }

@@ -15,6 +15,7 @@ mod fetch;
 #[allow(dead_code, reason = "the tests of packages use more of it")]
 #[path = "../evidence/ledger.rs"]
 mod ledger;
+mod report;
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 

@@ -40,6 +40,8 @@ pub struct Queues {
     pub disclosure_request: UnboundedReceiver<ReconcileRequest<DisclosureRequest>>,
     /// Approvals that are due.
     pub approval: UnboundedReceiver<ReconcileRequest<Approval>>,
+    /// Tenants whose transparency reports are due.
+    pub report: UnboundedReceiver<ReconcileRequest<Tenant>>,
 }
 
 /// Knows which pipelines a change concerns.
@@ -53,6 +55,7 @@ pub struct Router {
     legal_order: UnboundedSender<ReconcileRequest<LegalOrder>>,
     disclosure_request: UnboundedSender<ReconcileRequest<DisclosureRequest>>,
     approval: UnboundedSender<ReconcileRequest<Approval>>,
+    report: UnboundedSender<ReconcileRequest<Tenant>>,
     index: OnceLock<Index>,
     pub(super) secrets: TenantSecrets,
 }
@@ -74,6 +77,7 @@ impl Router {
         let (legal_order, legal_order_queue) = unbounded_channel();
         let (disclosure_request, disclosure_request_queue) = unbounded_channel();
         let (approval, approval_queue) = unbounded_channel();
+        let (report, report_queue) = unbounded_channel();
         let index = OnceLock::new();
         let router = Self {
             tenant,
@@ -85,6 +89,7 @@ impl Router {
             legal_order,
             disclosure_request,
             approval,
+            report,
             index,
             secrets,
         };
@@ -98,6 +103,7 @@ impl Router {
             legal_order: legal_order_queue,
             disclosure_request: disclosure_request_queue,
             approval: approval_queue,
+            report: report_queue,
         };
         (Arc::new(router), queues)
     }
@@ -111,6 +117,7 @@ impl Router {
     pub(super) fn tenant(self: &Router, tenant: &Tenant) {
         send(&self.tenant, ObjectRef::from_obj(tenant));
         send(&self.ingest, ObjectRef::from_obj(tenant));
+        send(&self.report, ObjectRef::from_obj(tenant));
         self.retention_policies_of(&tenant.spec.namespace, |_| true);
         self.legal_holds_of(&tenant.spec.namespace);
         self.legal_orders_of(&tenant.spec.namespace);

@@ -21,7 +21,7 @@ const TABLE: &str = "
 | DisclosureRequest | get, list | create; get of one's own and of those one must decide | create; get of one's own | get, list | get, list | - |
 | Approval | - | create; withdraw one's own | - | create | get, list | - |
 | LegalOrder | - | - | create | create, get, list | get, list | - |
-| ConfigMap `report-<month>` | ; get, list | - | - | ; get, list | ; get, list | - |
+| ConfigMap `transparency-report-<month>` | ; get, list | - | - | ; get, list | ; get, list | - |
 | ConfigMap `camerafleet-log` | - | - | - | - | get | - |
 ";
 
@@ -65,7 +65,7 @@ fn resource(kind: &str) -> (&'static str, String, &'static str) {
     match kind.split(' ').next().unwrap() {
         "Secret" => ("", "secrets".into(), ""),
         "ConfigMap" if kind.contains("camerafleet-log") => ("", "configmaps".into(), "camerafleet-log"),
-        "ConfigMap" => ("", "configmaps".into(), "report-2026-11"),
+        "ConfigMap" => ("", "configmaps".into(), "transparency-report-202611"),
         kind => match kind.to_lowercase().strip_suffix('y') {
             Some(stem) => ("camerafleet.io", format!("{stem}ies"), ""),
             None => ("camerafleet.io", format!("{}s", kind.to_lowercase()), ""),
@@ -195,5 +195,5 @@ fn the_table_is_read_as_people_read_it() {
     assert_eq!(verbs("; get, list"), [""; 0]);
     assert_eq!(resource("RetentionPolicy").1, "retentionpolicies");
     assert_eq!(resource("ConfigMap `camerafleet-log`").2, "camerafleet-log");
-    assert_eq!(resource("ConfigMap `report-<month>`").2, "report-2026-11");
+    assert_eq!(resource("ConfigMap `transparency-report-<month>`").2, "transparency-report-202611");
 }

@@ -82,6 +82,16 @@ async fn police_without_an_order_are_denied_with_the_reason_and_an_owner_who_con
     assert_eq!(pod["restartPolicy"], "Never");
     let codes = &job["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"];
     assert_eq!(*codes, json!([2, 3]));
+    // It reads who decides in its own namespace, by name; no Tenant, and nobody else's.
+    let account = format!("system:serviceaccount:{NAMESPACE}:disclosure");
+    for (object, may) in [
+        ("rolebinding/camerafleet-member-owner", true),
+        ("rolebinding/camerafleet-member-reviewer", true),
+        ("rolebinding/camerafleet-member-manager", false),
+        ("tenant/elm-street", false),
+    ] {
+        assert_eq!(stage.may(&account, "get", object), may, "{object}");
+    }
     let seen = stage.request("r-3", "Packaging").await;
     assert_eq!(reason(&seen, "Authorized").as_deref(), Some("Authorized"));
     assert!(seen["status"]["log"]["intent"].is_u64());

@@ -45,11 +45,11 @@ pub async fn run_job(stage: &Stage, request: &Value) -> RunSummary {
     fs::write(&token, stage.cluster.token("disclosure", NAMESPACE)).unwrap();
     let config: JobConfig = read_config(&folder.path().join("disclosure.json")).unwrap();
     let client = stage.cluster.client(&format!("system:serviceaccount:{NAMESPACE}:disclosure")).await;
-    let (request, tenant) = (config.request.clone(), config.tenant_name.clone());
+    let request = config.request.clone();
     let this = Job {
         store: read_store(&config.store, folder.path(), "").unwrap(),
         log_store: read_store(&config.log.store, folder.path(), "log.").unwrap(),
-        objects: KubeObjects::new(client, NAMESPACE.to_owned(), request, tenant),
+        objects: KubeObjects::new(client, NAMESPACE.to_owned(), request),
         keys: Keys::Login { token_file: token },
         config,
         now: Timestamp::now,

@@ -9,8 +9,8 @@ mod bao;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod consent;
-mod hooks;
 mod job;
 mod orders;
 mod owners;
+mod report;
 mod stage;

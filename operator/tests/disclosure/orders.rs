@@ -119,7 +119,8 @@ async fn a_warrant_that_may_not_be_told_is_told_by_itself_at_its_date_and_nothin
         stage.hooks.of(&uid(&asked)).is_empty() && !stage.may("a@example.com", "get", "disclosurerequest/r-1")
     };
     assert!(hidden(&stage), "{:?}", stage.hooks.last());
-    assert!(!stage.told_of(&uid(&asked)).await.contains(&"Notice".to_owned()));
+    let told = stage.told_of(&uid(&asked)).await;
+    assert!(!told.contains(&"Notice".to_owned()) && told.contains(&"NoticeDelayed".to_owned()), "{told:?}");
     while Timestamp::now() < until_then {
         assert!(hidden(&stage) || Timestamp::now() >= until_then);
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -182,5 +183,6 @@ async fn an_emergency_needs_its_quorum_and_is_overdue_until_its_order_follows() 
         (reason(&seen, "FollowedUp")? == "Arrived").then_some(())
     })
     .await;
+    assert!(stage.told_of(&uid(&asked)).await.contains(&"FollowedUp".to_owned()));
     assert_eq!(stage.hooks.of(&uid(&asked)), ["requested", "delivered"]);
 }

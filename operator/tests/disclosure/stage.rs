@@ -1,6 +1,6 @@
 //! A tenant with a camera that has a SharingPolicy, and footage of it that was sealed with the keys that the operator made.
 
-use std::{fs, io::Write as _, process::Command, sync::Arc, time::Duration};
+use std::{fs, io::Write as _, net::Ipv4Addr, process::Command, sync::Arc, time::Duration};
 
 use age::secrecy::ExposeSecret as _;
 use camerafleet_crds::SharingPolicySpec;
@@ -11,15 +11,12 @@ use camerafleet_footage::{
     log::{self, Entry, LOG_KEY, LogKey, NewEntry, Reader, VaultSigner, Writer, entry},
     seal::{OwnersCustody, PublicKey, RecorderStream, SegmentPolicy, WindowCustody},
 };
-use camerafleet_testkit::tool;
+use camerafleet_testkit::{HOOKS_KEY, Hooks, tool};
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    cluster::{Cluster, until},
-    hooks::{Hooks, KEY},
-};
+use crate::cluster::{Cluster, until};
 
 pub const NAMESPACE: &str = "elm-street";
 pub const MOUNT: &str = "camerafleet/elm-street";
@@ -67,7 +64,7 @@ impl Stage {
     /// With this SharingPolicy, which gets the owners' webhook.
     pub async fn new(mut policy: Value) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (mut cluster, hooks) = (Cluster::start().await, Hooks::start().await);
+        let (mut cluster, hooks) = (Cluster::start().await, Hooks::start(Ipv4Addr::LOCALHOST).await);
         cluster.operator();
         for name in ["store", "camerafleet-log", "camerafleet-log-reader"] {
             cluster.apply(&json!({
@@ -104,7 +101,7 @@ impl Stage {
         cluster.apply(&json!({
             "apiVersion": "v1", "kind": "Secret", "type": "camerafleet.io/webhook",
             "metadata": {"name": "notify", "namespace": NAMESPACE},
-            "stringData": {"url": hooks.url, "hmacKey": KEY},
+            "stringData": {"url": hooks.url, "hmacKey": HOOKS_KEY},
         }));
         policy["notify"] = json!([{"owner": "a", "webhookSecretRef": {"name": "notify"}}]);
         let object = |kind: &str, name: &str, spec: Value| {
@@ -199,7 +196,7 @@ impl Stage {
         fs::write(path, body).unwrap();
     }
 
-    async fn log_key(&self) -> LogKey {
+    pub async fn log_key(&self) -> LogKey {
         let namespace = self.cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
         let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), &self.tenant);
         let public = self.cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
@@ -207,7 +204,7 @@ impl Stage {
     }
 
     /// Appends as the operator does; it finds that its own session was overtaken, and opens the log anew.
-    async fn append(&self, id: &str, entry: Entry) {
+    pub async fn append(&self, id: &str, entry: Entry) {
         let (key, root) = (self.log_key().await, self.cluster.bao.root());
         let signer = VaultSigner { vault: &root, mount: MOUNT };
         until("the log to take an entry", async || {

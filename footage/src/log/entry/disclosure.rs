@@ -182,3 +182,23 @@ pub struct RequestWithdrawn {
     /// The request's uid.
     pub request: String,
 }
+
+/// The order that must follow a release in an emergency has arrived: one that would stand under each policy that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FollowedUp {
+    /// The request's uid.
+    pub request: String,
+    /// The LegalOrder's uid.
+    pub order: String,
+}
+
+/// An order forbids to tell the owners what has happened before a date. Then they are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NoticeDelayed {
+    /// The request's uid.
+    pub request: String,
+    /// The date.
+    pub until: Timestamp,
+}

@@ -97,6 +97,8 @@ entries! {
     47 ApprovalSubmitted,
     48 OrderSubmitted,
     49 RequestWithdrawn,
+    50 FollowedUp,
+    51 NoticeDelayed,
     60 PayloadErased,
 }
 

@@ -5,13 +5,12 @@ use camerafleet_footage::package::MANIFEST_KEY;
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ConfigMap, Secret},
-    rbac::v1::{ClusterRoleBinding, Role, RoleBinding},
+    rbac::v1::{Role, RoleBinding},
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    api::{DeleteParams, PostParams, Preconditions},
 };
-use serde_json::json;
 
 use super::{
     resources::{self, Means, Parts, Resources, View},
@@ -26,9 +25,6 @@ use crate::{
     log::{LogProblem, LogStore, Who, read_settings},
     vault::{self, Target},
 };
-
-/// The binding by which the tenants' disclosure Jobs may get Tenants: whom each names as members decides.
-const TENANT_READERS: &str = "camerafleet-disclosure";
 
 /// What a Job needs, read now.
 pub struct Ready {
@@ -79,7 +75,6 @@ pub async fn run(parts: &Parts<'_>, intent: u64, context: &Context) -> Result<Op
     let Resources { role, binding, secret, config_map, job } = made;
     let namespace = parts.request.namespace().unwrap_or_default();
     let client = &context.client;
-    may_read_tenants(&namespace, context).await?;
     kube_api::apply(&Api::<Role>::namespaced(client.clone(), &namespace), &role).await?;
     kube_api::apply(&Api::<RoleBinding>::namespaced(client.clone(), &namespace), &binding).await?;
     kube_api::apply(&Api::<Secret>::namespaced(client.clone(), &namespace), &secret).await?;
@@ -115,32 +110,6 @@ async fn manifest_key(parts: &Parts<'_>, target: &Target, context: &Context) -> 
         context.vault.forget(target).await;
     }
     Some(vault::verdict(&error))
-}
-
-/// Lets the tenant's Jobs get Tenants, and those of tenants that are gone no more.
-async fn may_read_tenants(namespace: &str, context: &Context) -> Result<(), Error> {
-    let api = Api::<ClusterRoleBinding>::all(context.client.clone());
-    let doing = format!("read the ClusterRoleBinding {TENANT_READERS}");
-    let binding = kube_api::call(&doing, api.get(TENANT_READERS)).await?;
-    let bound = binding.subjects.iter().flatten().any(|s| s.namespace.as_deref() == Some(namespace));
-    if bound {
-        return Ok(());
-    }
-    let tenants = context.index.tenants.state();
-    let mut namespaces: Vec<&str> = tenants.iter().map(|tenant| tenant.spec.namespace.as_str()).collect();
-    namespaces.push(namespace);
-    namespaces.sort_unstable();
-    namespaces.dedup();
-    let subjects: Vec<_> = namespaces
-        .into_iter()
-        .map(|namespace| json!({"kind": "ServiceAccount", "name": "disclosure", "namespace": namespace}))
-        .collect();
-    let patch = json!({
-        "metadata": {"resourceVersion": binding.resource_version()}, "subjects": subjects,
-    });
-    let doing = format!("bind the Jobs of {namespace} to {TENANT_READERS}");
-    kube_api::call(&doing, api.patch(TENANT_READERS, &PatchParams::default(), &Patch::Merge(patch))).await?;
-    Ok(())
 }
 
 /// Takes the Job away, with its pods.

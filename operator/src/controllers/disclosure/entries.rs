@@ -7,7 +7,7 @@ use camerafleet_crds::PackageForm;
 use camerafleet_footage::{
     digest::{hex, sha256},
     disclosure::{Authorized, Decision, Frozen, History, Live, Logged, RequestDigest, Verdict},
-    ids::RequestUid,
+    ids::{OrderUid, RequestUid},
     log::{
         NewEntry,
         entry::{self, ApprovalSubmitted, ApprovalWithdrawn, OrderSubmitted, RequestWithdrawn},
@@ -172,4 +172,16 @@ fn outcome_id(uid: &RequestUid) -> String {
 pub fn withdrawn(uid: &RequestUid, now: Timestamp) -> NewEntry {
     let [_, id] = History::end_ids(uid);
     NewEntry { id, at: now, entry: RequestWithdrawn { request: uid.to_string() }.into() }
+}
+
+/// That owners must not be told before a date.
+pub fn delayed(uid: &RequestUid, until: Timestamp, now: Timestamp) -> NewEntry {
+    let id = format!("notice-delayed/{uid}/{}", until.as_second());
+    NewEntry { id, at: now, entry: entry::NoticeDelayed { request: uid.to_string(), until }.into() }
+}
+
+/// That the order has arrived which must follow an emergency.
+pub fn followed_up(uid: &RequestUid, order: &OrderUid, now: Timestamp) -> NewEntry {
+    let followed = entry::FollowedUp { request: uid.to_string(), order: order.to_string() };
+    NewEntry { id: format!("followed-up/{uid}"), at: now, entry: followed.into() }
 }

@@ -9,7 +9,6 @@ mod apply;
 mod end;
 mod entries;
 mod gather;
-mod measure;
 mod message;
 mod notice;
 mod order;
@@ -28,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use camerafleet_crds::{Approval, DisclosureRequest, Tenant};
 use camerafleet_footage::{
-    disclosure::{History, Live, Verdict as Decided, parse_release_key_name},
+    disclosure::{FollowUp, History, Live, Verdict as Decided, parse_release_key_name},
     ids::RequestUid,
     log::entry::OutcomeResult,
 };
@@ -67,7 +66,6 @@ pub async fn reconcile(request: Arc<DisclosureRequest>, context: Arc<Context>) -
     let Some(namespace) = request.namespace() else { return Ok(Action::await_change()) };
     let api = Api::<DisclosureRequest>::namespaced(context.client.clone(), &namespace);
     let deleted = request.metadata.deletion_timestamp.is_some();
-    measure::measure(&context.index.disclosure_requests.state(), &context.metrics);
     if identity::of(&*request).is_none() && !deleted {
         // The change comes back by the watch, and the rest with it.
         identity::ensure(&api, &*request).await?;
@@ -231,12 +229,18 @@ async fn work(
     let contacts = notice::contacts(seen.policies.iter().map(|(_, spec, _)| spec));
     let before = request.status.as_ref().map(|status| status.notices.as_slice()).unwrap_or_default();
     let due = notice::due(&contacts, &occasions, seen.history.notices(), before, now);
+    // The transparency report counts it, and the order may be gone by then.
+    let delayed: Vec<_> = due.not_before.map(|until| entries::delayed(uid, until, now)).into_iter().collect();
+    logged!(context.logs.append(tenant, &delayed, context).await);
     let message =
         |contact: &notice::Contact, occasion| message::message(parts, &seen, contact, occasion, now);
     let told = logged!(notice::tell(&due, message, uid, tenant, context).await);
 
     show(parts, live, &seen, &due, &contacts, context).await?;
     let follow_up = follows(parts, &seen, now);
+    if let Some(FollowUp::Arrived(order)) = &follow_up {
+        logged!(context.logs.append(tenant, &[entries::followed_up(uid, order, now)], context).await);
+    }
     let known = status::Known {
         request,
         digest: seen.docket.as_ref().map(|docket| docket.request.digest().to_string()),

@@ -16,7 +16,7 @@ use camerafleet_crds::Tenant;
 use kube::{ResourceExt, runtime::controller::Action};
 
 pub use gather::vault_target;
-pub use resources::{COMPONENT, selector};
+pub use resources::{COMPONENT, SHARD_LABEL, selector};
 
 use crate::{context::Context, error::Error};
 

@@ -10,7 +10,6 @@ mod census;
 mod gather;
 mod intents;
 mod look;
-mod measure;
 mod plan;
 mod resources;
 mod schedule;
@@ -56,7 +55,6 @@ pub async fn reconcile(policy: Arc<RetentionPolicy>, context: Arc<Context>) -> R
         }
         return Ok(Action::await_change());
     }
-    measure::measure(&context.index.retention_policies.state(), &context.metrics);
     let now = context.now();
     let Some(observed) = gather::gather(&policy, &context, now).await? else {
         // After a restart the tenants are still to come, and nobody shall be told that there are none.

@@ -43,7 +43,6 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
         identity::ensure(&api, &*tenant).await?;
         return Ok(Action::await_change());
     }
-    storage::measure(&context.index.tenants.state(), &context.metrics);
     let conditions = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     if super::is_duplicate(&api, &*tenant, &context.index.tenants, conditions, &context).await? {
         if draining {
@@ -81,4 +80,5 @@ pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Act
     Ok(Action::requeue(if soon { LOOK_AGAIN_SOON } else { LOOK_AGAIN }))
 }
 
-pub use resources::tenant_labels;
+pub use resources::{member_subject, tenant_labels};
+pub use storage::QUOTA;

@@ -107,7 +107,8 @@ fn member_binding(tenant: &Tenant, role: Role, subjects: Vec<Subject>) -> RoleBi
     }
 }
 
-fn member_subject(subject: &camerafleet_crds::Subject) -> Subject {
+/// A member as RBAC names it.
+pub fn member_subject(subject: &camerafleet_crds::Subject) -> Subject {
     let kind = match subject.kind {
         SubjectKind::User => "User",
         SubjectKind::Group => "Group",

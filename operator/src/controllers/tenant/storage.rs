@@ -1,14 +1,9 @@
 //! How full a tenant's storage is, by what the retention jobs counted last. It is told, and nothing else: footage goes on
 //! its date, and recording goes on.
 
-use std::{collections::BTreeMap, sync::Arc};
-
 use camerafleet_crds::{Amount, Tenant};
 
-use crate::{
-    conditions::{self, Verdict},
-    metrics::Metrics,
-};
+use crate::conditions::Verdict;
 
 /// The condition.
 pub const QUOTA: &str = "WithinStorageQuota";
@@ -31,25 +26,10 @@ pub fn quota(tenant: &Tenant, stored: Option<u64>) -> Option<Verdict> {
     })
 }
 
-/// The Tenants' figures as metrics, in sums: no label names an object.
-pub fn measure(tenants: &[Arc<Tenant>], metrics: &Metrics) {
-    let (mut stored, mut states) = (0_u64, BTreeMap::<&str, i64>::new());
-    for status in tenants.iter().filter_map(|tenant| tenant.status.as_ref()) {
-        stored = stored.saturating_add(status.stored_bytes.unwrap_or(0));
-        if let Some(quota) = conditions::get(&status.conditions, QUOTA) {
-            *states.entry(&quota.reason).or_default() += 1;
-        }
-    }
-    metrics.stored_bytes.set(i64::try_from(stored).unwrap_or(i64::MAX));
-    metrics.storage_quotas.reset();
-    for (state, count) in states {
-        metrics.storage_quotas.with_label_values(&[state]).set(count);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::{super::plan::tests::tenant, *};
@@ -79,24 +59,5 @@ mod tests {
             told.insert(expected, verdict);
         }
         assert!(told["Full"].message.contains("Nothing is deleted early"));
-    }
-
-    #[test]
-    fn the_sums_of_all_tenants_are_measured_and_forgotten_with_them() {
-        let told = |stored: u64| {
-            let mut tenant = with("1k");
-            let verdicts = quota(&tenant, Some(stored)).map(|verdict| (QUOTA, verdict));
-            let conditions = conditions::merge(&[], None, verdicts.as_slice(), Timestamp::UNIX_EPOCH);
-            tenant.status = Some(
-                serde_json::from_value(json!({"storedBytes": stored, "conditions": conditions})).unwrap(),
-            );
-            Arc::new(tenant)
-        };
-        let metrics = Metrics::new().unwrap();
-        measure(&[told(10), told(2_000), told(3_000)], &metrics);
-        let state = |state: &str| metrics.storage_quotas.with_label_values(&[state]).get();
-        assert_eq!((metrics.stored_bytes.get(), state("WithinQuota"), state("Full")), (5_010, 1, 2));
-        measure(&[], &metrics);
-        assert_eq!((metrics.stored_bytes.get(), state("Full")), (0, 0));
     }
 }

@@ -11,6 +11,8 @@ use kube::{Resource, ResourceExt};
 use super::Parts;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
+/// The bindings, in each tenant's namespace, of the roles whose members decide (the tenant's pipeline makes them).
+const DECIDERS: [&str; 2] = ["camerafleet-member-owner", "camerafleet-member-reviewer"];
 
 /// People and the one object that they may get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,11 @@ impl Parts<'_> {
                     ..rule(camerafleet_crds::GROUP, &["disclosurerequests"], &["get"])
                 },
                 rule(camerafleet_crds::GROUP, &lists, &["list"]),
+                // Who decides for the tenant. The Tenant itself lies in no namespace: no Role gives it.
+                PolicyRule {
+                    resource_names: Some(DECIDERS.map(str::to_owned).to_vec()),
+                    ..rule(RBAC, &["rolebindings"], &["get"])
+                },
             ]),
         }
     }

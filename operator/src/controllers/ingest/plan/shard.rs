@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camerafleet_footage::{
     ids::PolicyId,
+    layout::Epoch,
     shard::{CameraConfig, EpochKeyConfig, PublicKeyConfig, ShardConfig, WindowConfig},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     conditions::Verdict,
-    context::{Placement, TenantPlan},
+    context::{EpochKeys, Placement, TenantPlan},
     keys::KeyProblem,
 };
 
@@ -56,8 +57,10 @@ pub fn shard(
         why: why.clone(),
         keys: Verdict::unknown("NotNeeded", "Told once the camera is recorded."),
     };
-    let mut placements: TenantPlan =
-        TenantPlan { cameras: wanted.refused.iter().map(|(name, why)| (name.clone(), not(why))).collect() };
+    let mut placements = TenantPlan {
+        cameras: wanted.refused.iter().map(|(name, why)| (name.clone(), not(why))).collect(),
+        epoch_keys: epoch_keys_ahead(wanted, keys),
+    };
     // Asked before the store: nobody goes on recording because the store's Secret is missing, too.
     if wanted.cameras.is_empty() {
         return Planned { recorder: Recorder::Gone, tenant_plan: placements };
@@ -117,6 +120,17 @@ pub fn shard(
         cameras,
     };
     Planned { recorder: Recorder::Told(Box::new(config)), tenant_plan: placements }
+}
+
+/// How far the epoch keys reach, by the first policy that runs out of them.
+fn epoch_keys_ahead(wanted: &Wanted, keys: &Keys) -> EpochKeys {
+    let exists = |(_, name): &&(Epoch, String)| keys.pems.contains_key(name);
+    let missing = wanted.epochs.values().flatten().filter(|epoch| !exists(epoch)).count();
+    let reach = |epochs: &Vec<(Epoch, String)>| {
+        let first = epochs.first().map(|(epoch, _)| epoch.start());
+        epochs.iter().take_while(exists).last().map(|(epoch, _)| epoch.end()).or(first)
+    };
+    EpochKeys { missing, end: wanted.epochs.values().filter_map(reach).min() }
 }
 
 /// The configuration with its camera's public key, where it needs one. What was told before has it.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Planned, Recorder, Wanted, shard, wanted};
 use crate::{
-    context::Placement,
+    context::{EpochKeys, Placement},
     controllers::ingest::{gather::Observed, keys::Keys, revisions::Revisions},
 };
 
@@ -162,6 +162,24 @@ fn keys_are_made_for_the_longer_of_two_epochs_and_26_hours() {
         assert!(epoch.ends_with('m') || ahead.as_hours() >= 26, "{epoch}: {ahead}");
         assert_eq!(wanted.next_epoch, Some(first.end()), "{epoch}");
     }
+}
+
+#[test]
+fn how_far_keys_reach_is_told_by_the_policy_that_runs_out_first() {
+    let mut observed =
+        observed(vec![camera("a", json!({})), camera("b", json!({"retentionPolicyRef": {"name": "short"}}))]);
+    observed.retention_policies = vec![retention("standard", "24h"), retention("short", "1h")];
+    let wanted = wanted(&tenant(json!({"defaults": {"retentionPolicy": "standard"}})), &observed, now());
+    let ahead = |keys: &Keys| shard(&wanted, &observed, keys, &logged(&wanted), now()).tenant_plan.epoch_keys;
+    let short = &wanted.epochs[&PolicyId::parse("p-short").unwrap()];
+    let mut keys = made(&wanted);
+    assert_eq!(ahead(&keys), EpochKeys { missing: 0, end: Some(short[26].0.end()) });
+    // One that comes after a missing one does not help.
+    keys.pems.remove(&short[3].1);
+    assert_eq!(ahead(&keys), EpochKeys { missing: 1, end: Some(short[2].0.end()) });
+    keys.pems.clear();
+    let all = wanted.epochs.values().map(Vec::len).sum();
+    assert_eq!(ahead(&keys), EpochKeys { missing: all, end: Some("2026-11-25T00:00:00Z".parse().unwrap()) });
 }
 
 /// A shard that was told `cameras` with all keys, at `now`.

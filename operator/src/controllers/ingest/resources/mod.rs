@@ -28,11 +28,14 @@ use crate::{controllers::tenant::tenant_labels, error::Error, identity};
 /// What selects everything of a tenant's recorders.
 pub const COMPONENT: (&str, &str) = ("camerafleet.io/component", "ingest");
 
+/// Which shard of its tenant something is of.
+pub const SHARD_LABEL: &str = "camerafleet.io/shard";
+
 /// On everything of a shard.
 pub fn labels(tenant: &Tenant) -> BTreeMap<String, String> {
     let mut labels = tenant_labels(tenant);
     labels.insert(COMPONENT.0.to_owned(), COMPONENT.1.to_owned());
-    labels.insert("camerafleet.io/shard".to_owned(), SHARD.to_owned());
+    labels.insert(SHARD_LABEL.to_owned(), SHARD.to_owned());
     labels
 }
 
