@@ -62,6 +62,8 @@ impl Cluster {
         };
         let mut config = config.map_err(|e| unusable(&e))?;
         (config.connect_timeout, config.read_timeout) = (Some(TIMEOUT), Some(TIMEOUT));
+        // Of what does not answer a person wants to hear now, and why: fifteen attempts would hide it.
+        config.default_retry = false;
         let namespace = flags.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|e| unusable(&e))?;
         Ok(Self { client, namespace })

@@ -61,6 +61,16 @@ impl Failure {
         }
     }
 
+    /// What is wrong, in a sentence.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What the exit code will say.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Whether something is there already under the name.
     pub fn is_taken(&self) -> bool {
         self.status == Some(409)

@@ -1,10 +1,13 @@
 //! `kubectl footage`: what people do with footage.
 
+mod check;
 mod cluster;
 mod command;
 mod failure;
+mod log;
 mod moment;
 mod output;
+mod package;
 mod release;
 mod ssh;
 
@@ -15,7 +18,10 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use cluster::{Cluster, Flags};
-use command::{answer, fetch, hold, inspect, keygen, order, pending, report, request, show, withdraw};
+use command::{
+    answer, doctor, fetch, hold, inspect, keygen, open, order, pending, report, request, show, verify,
+    verify_log, withdraw,
+};
 use failure::Failure;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -24,14 +30,14 @@ const EXIT_CODES: &str = "Exit codes:
   3  the API server refused it
   4  something that was named is not there
   5  the cluster does not answer
-  6  what was read is not what it should be";
+  6  what was read is not what it should be: a package or a log that fails a check, a cluster that is not sound";
 
 #[derive(Parser)]
 #[command(
     name = "kubectl-footage",
     bin_name = "kubectl footage",
     version,
-    about = "Asks for footage, decides on it, holds it",
+    about = "Asks for footage, decides on it, holds it, opens and checks it",
     after_help = EXIT_CODES
 )]
 struct Cli {
@@ -68,6 +74,19 @@ enum Command {
     /// Fetches the package of your request, and goes on where it was interrupted.
     #[command(after_help = "Example:\n  kubectl footage fetch burglary-7 -n elm-street --wait 10m")]
     Fetch(fetch::Args),
+    /// Opens a package: checks all of it, and writes its clips. Needs no cluster.
+    #[command(after_help = "Example:\n  kubectl footage open package.tar.age --identity officer.key")]
+    Open(open::Args),
+    /// Checks a package, a line a check, and writes nothing. Needs no cluster.
+    #[command(
+        after_help = "Examples:\n  kubectl footage verify package.tar.age --identity officer.key\n  kubectl footage verify package.tar.age --identity officer.key --trusted-key tenant.pub --log-checkpoint kept.txt -o json\n\nA line is ok, FAILED, or a note: nothing is wrong, and something is left for you to ask or to know."
+    )]
+    Verify(verify::Args),
+    /// Checks a tenant's disclosure log from outside: that it is signed and whole, and follows every checkpoint that was kept.
+    #[command(
+        after_help = "Examples:\n  kubectl footage verify-log -n elm-street --save kept.txt\n  kubectl footage verify-log --trusted-key log.key --checkpoints kept/ --checkpoint package.tar.age --identity officer.key -o json\n\nIt fails with 6 where the log was TRUNCATED, FORKED, ALTERED, is NOT SIGNED by its key, or where objects are MISSING; -o json says which (finding)."
+    )]
+    VerifyLog(verify_log::Args),
     /// Signs and submits a legal order.
     #[command(
         after_help = "Examples:\n  kubectl footage order -n elm-street -f warrant.yaml\n  kubectl footage order -f warrant.yaml --ssh-key ~/.ssh/court --print > signed.yaml"
@@ -78,6 +97,9 @@ enum Command {
         after_help = "Example:\n  kubectl footage hold claim-12 -n elm-street --camera door --from \"2026-11-25 13:00\" --to now --matter 12 --duration 30d"
     )]
     Hold(hold::Args),
+    /// Says whether everything is there that the other commands need: cluster, API, operator, tenants, clocks, your rights.
+    #[command(after_help = "Example:\n  kubectl footage doctor -n elm-street")]
+    Doctor(doctor::Args),
     /// Prints the transparency report: how often footage was asked for, by whom, on what ground, and what came of it.
     #[command(
         after_help = "Examples:\n  kubectl footage report -n elm-street\n  kubectl footage report -n elm-street --from 2026-01 --to 2026-12 -o html --out report-2026.html"
@@ -123,8 +145,12 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Deny(args) => answer::run(args, ApprovalDecision::Deny, &connect().await?).await,
         Command::Withdraw(args) => withdraw::run(args, &connect().await?).await,
         Command::Fetch(args) => fetch::run(args, &connect().await?).await,
+        Command::Open(args) => open::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::VerifyLog(args) => verify_log::run(args, &connect().await?).await,
         Command::Order(args) => order::run(args, &cli.flags).await,
         Command::Hold(args) => hold::run(args, &connect().await?).await,
+        Command::Doctor(args) => doctor::run(args, &cli.flags).await,
         Command::Report(args) => report::run(args, &connect().await?).await,
         Command::Keygen(args) => keygen::run(args),
         Command::Inspect { file } => inspect::run(file),

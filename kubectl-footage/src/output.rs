@@ -1,5 +1,7 @@
 //! How an object is printed.
 
+use std::io::Write as _;
+
 use serde::Serialize;
 
 use crate::failure::{Failure, Kind};
@@ -30,8 +32,11 @@ pub fn print<T: Serialize>(
         Output::Json => serde_json::to_string_pretty(object).map_err(|e| unprintable(e.to_string()))?,
         Output::Yaml => serde_yaml_ng::to_string(object).map_err(|e| unprintable(e.to_string()))?,
     };
-    println!("{}", text.trim_end());
-    Ok(())
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        // Whoever reads it has read enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| unprintable(error.to_string())),
+    }
 }
 
 /// Lines of cells under headings, as kubectl prints them.

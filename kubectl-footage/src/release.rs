@@ -19,6 +19,7 @@ use kube::ResourceExt;
 use crate::{
     cluster::{Cluster, Names},
     failure::{Failure, Kind},
+    package::Keys,
 };
 
 /// The release, where the operator has listed shares of this owner for the request.
@@ -63,8 +64,8 @@ pub async fn release(
     if !same {
         return Err(unusable(&"the list is for another request than the one that you were shown"));
     }
-    let key = owners_key(identity)?;
-    let opened = list.open(&shares, &key).map_err(|error| unusable(&error))?;
+    let keys = Keys::read(identity)?;
+    let opened = list.open(&shares, keys.first()).map_err(|error| unusable(&error))?;
     let public = PublicKey::from_pem(&release_key_name(&list.request_uid), &list.release_key);
     let public = public.map_err(|error| unusable(&error))?;
     let bound = Digest32::parse(digest).map(RequestDigest).ok_or_else(|| unusable(&"the digest is none"))?;
@@ -91,18 +92,4 @@ async fn listed(request: &DisclosureRequest, cluster: &Cluster) -> Result<Option
 fn read(map: &ConfigMap) -> Option<(ShareList, Vec<u8>)> {
     let list = serde_json::from_str(map.data.as_ref()?.get(SHARE_LIST_KEY)?).ok()?;
     Some((list, map.binary_data.as_ref()?.get(SHARES_KEY)?.0.clone()))
-}
-
-fn owners_key(path: &Path) -> Result<age::x25519::Identity, Failure> {
-    let unreadable = |why: &dyn std::fmt::Display| {
-        Failure::new(
-            Kind::Input,
-            format!("{} holds no key of yours: {why}.", path.display()),
-            "Give the file that kubectl footage keygen wrote.",
-        )
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
-    let line = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY-1"));
-    let line = line.ok_or_else(|| unreadable(&"it has no line that starts with AGE-SECRET-KEY-1"))?;
-    line.trim().parse().map_err(|error: &str| unreadable(&error))
 }

@@ -55,6 +55,15 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         }
     });
 
+    let tiles =
+        TcpListener::bind(args.log_listen).await.with_context(|| format!("listen on {}", args.log_listen))?;
+    let logs = log::serve::Configured::new(args.log.clone(), client.clone(), args.namespace.clone());
+    tasks.spawn(async move {
+        if let Err(error) = axum::serve(tiles, log::serve::router(logs)).await {
+            tracing::error!(%error, "the endpoint for the logs' tiles ended");
+        }
+    });
+
     let mut stop = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut leadership = Leadership::new(lease_client, &args.namespace, &args.identity);

@@ -59,6 +59,20 @@ impl LogKey {
         format!("{}+{:08x}+{}", self.origin, self.id(), BASE64_STANDARD.encode(self.encoded()))
     }
 
+    /// From a verifier key as [`LogKey::vkey`] writes it. One way of writing it is taken, and Ed25519 alone.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidOrigin`] for whatever is none.
+    pub fn from_vkey(vkey: &str) -> Result<Self, LogError> {
+        let invalid = || LogError::InvalidOrigin(vkey.to_owned());
+        let (origin, rest) = vkey.split_once('+').ok_or_else(invalid)?;
+        let (_, encoded) = rest.split_once('+').ok_or_else(invalid)?;
+        let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?;
+        let public_key = bytes.strip_prefix(&[ED25519]).and_then(|key| key.try_into().ok());
+        let key = Self::new(origin, public_key.ok_or_else(invalid)?)?;
+        if key.vkey() == vkey { Ok(key) } else { Err(invalid()) }
+    }
+
     /// Reads a checkpoint and verifies its signature and origin. Signatures of others, as witnesses', are ignored.
     pub fn open(&self, note: &[u8]) -> Result<SignedCheckpoint, LogError> {
         let verifier = StandardVerifier::new(&self.vkey())

@@ -26,7 +26,7 @@ pub use manifest::{
 pub use outline::{CameraFootage, Contents};
 pub use sealed::write_sealed;
 pub use segment::Segment;
-pub use sign::{MANIFEST_KEY, MANIFEST_NAMESPACE, ManifestKey};
+pub use sign::{MANIFEST_KEY, MANIFEST_NAMESPACE, ManifestKey, check_manifest};
 pub use source::{Source, StoreSource};
 pub use upload::{Upload, part_bytes};
 pub use verify::instructions;

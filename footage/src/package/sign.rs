@@ -56,6 +56,28 @@ impl ManifestKey {
     }
 }
 
+/// Checks a package's signature as its `VERIFY.md` has `ssh-keygen` do it, and says who signed: the name and the key in
+/// `signers`, which has one line. Whose key that is, no package can say of itself.
+///
+/// # Errors
+/// [`PackageError::Manifest`].
+pub fn check_manifest(
+    manifest: &[u8],
+    signature: &str,
+    signers: &str,
+) -> Result<(String, ManifestKey), PackageError> {
+    let malformed =
+        || PackageError::Manifest("allowed_signers is not the one line that a package has".into());
+    let line = signers.strip_suffix('\n').filter(|line| !line.contains('\n')).ok_or_else(malformed)?;
+    let (who, rest) = line.split_once(' ').ok_or_else(malformed)?;
+    let key = rest.strip_prefix(&format!("namespaces=\"{MANIFEST_NAMESPACE}\" ")).ok_or_else(malformed)?;
+    let key = PublicKey::from_openssh(key).map_err(failed)?;
+    let signature = SshSig::from_pem(signature).map_err(failed)?;
+    // ssh-key looks whether the key is the signature's own, too.
+    key.verify(MANIFEST_NAMESPACE, manifest, &signature).map_err(failed)?;
+    Ok((who.to_owned(), ManifestKey(key)))
+}
+
 fn failed(error: ssh_key::Error) -> PackageError {
     PackageError::Manifest(error.to_string().into())
 }

@@ -56,6 +56,12 @@ async fn a_proof_with_anything_changed_proves_nothing() {
 
     // Another key, another tenant's log, another cluster's.
     assert!(matches!(good.verify(&Signer::new(2).key()), Err(LogError::NotSigned(_))));
+    // A key as text has one spelling.
+    let vkey = signer.key().vkey();
+    assert_eq!(LogKey::from_vkey(&vkey).unwrap(), signer.key());
+    for bad in ["", "a", "a+b", "a+00000000+AA==", &vkey[1..], &vkey[..vkey.len() - 1], &format!("{vkey}\n")] {
+        assert!(LogKey::from_vkey(bad).is_err(), "{bad}");
+    }
     assert!(LogKey::new("a b", [0; 32]).is_err() && LogKey::new("a+b", [0; 32]).is_err());
     assert_eq!(origin("c-1", &tenant()), "camerafleet.io/c-1/t-1");
     assert_eq!(signer.key().origin(), "camerafleet.io/c-1/t-1");

@@ -68,7 +68,7 @@ pub async fn run(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
     check(&package, &part)?;
     std::fs::rename(&part, &out).map_err(|error| unwritable(&out, &error))?;
     println!("{} is fetched, and its SHA-256 is the one that the log has.", out.display());
-    println!("next:  age -d -i KEY {} | tar -xv, and read VERIFY.md", out.display());
+    println!("next:  kubectl footage open {} --identity KEY", out.display());
     Ok(())
 }
 

@@ -1,15 +1,19 @@
 //! What people do with footage, a file a command.
 
 pub mod answer;
+pub mod doctor;
 pub mod fetch;
 pub mod hold;
 pub mod inspect;
 pub mod keygen;
+pub mod open;
 pub mod order;
 pub mod pending;
 pub mod report;
 pub mod request;
 pub mod show;
+pub mod verify;
+pub mod verify_log;
 pub mod withdraw;
 
 use camerafleet_crds::{DisclosureRequest, Span, Window};

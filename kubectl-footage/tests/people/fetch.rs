@@ -89,7 +89,7 @@ async fn what_is_not_the_package_is_not_kept_and_no_error_shows_the_url() {
 
 #[tokio::test]
 async fn a_package_is_waited_for_until_it_is_made_or_nobody_will_make_it() {
-    let (stage, s3) = (Stage::new("gate").await, S3::start(&["footage"], &[]));
+    let (stage, s3) = (Stage::new("hatch").await, S3::start(&["footage"], &[]));
     fs::write(stage.folder.path().join("report.txt"), "what happened").unwrap();
     let late = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -98,7 +98,7 @@ async fn a_package_is_waited_for_until_it_is_made_or_nobody_will_make_it() {
     let (said, ()) = tokio::join!(stage.run("requester", &["fetch", "p-3", "--wait", "1m"]), late);
     assert_eq!(said.code, 0, "{said:?}");
 
-    assert_eq!(stage.request("p-4", "gate").await.code, 0);
+    assert_eq!(stage.request("p-4", "hatch").await.code, 0);
     let ready = json!({"type": "Ready", "status": "False", "reason": "Denied", "message": "No policy allows it.",
         "lastTransitionTime": "2026-11-25T12:00:00Z"});
     let path = api("disclosurerequests/p-4");

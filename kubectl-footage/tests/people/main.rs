@@ -9,7 +9,12 @@ mod fixtures;
 #[path = "../../../operator/tests/admission/server.rs"]
 mod server;
 
+mod audit;
+mod doctor;
 mod fetch;
+#[allow(dead_code, reason = "the tests of packages use more of it")]
+#[path = "../evidence/ledger.rs"]
+mod ledger;
 mod report;
 
 use std::{fs, path::Path, process::Command, sync::Arc};

@@ -13,12 +13,14 @@ use crate::{context::Context, controllers::tenant::tenant_labels, error::Error, 
 pub(super) struct Memory {
     /// The ConfigMap.
     pub name: &'static str,
-    /// Its only key.
+    /// Its key.
     pub key: &'static str,
 }
 
-/// The newest checkpoint.
+/// The newest checkpoint. `kubectl footage verify-log` reads it.
 pub(super) const CHECKPOINT: Memory = Memory { name: "camerafleet-log", key: "checkpoint" };
+/// Beside the checkpoint: the log's verifier key.
+pub(super) const LOG_KEY_FIELD: &str = "key";
 
 impl Memory {
     /// What was written last; none before the first time.
@@ -34,6 +36,16 @@ impl Memory {
         tenant: &Tenant,
         context: &Context,
     ) -> Result<(), Error> {
+        self.remember_all([(self.key, text)], tenant, context).await
+    }
+
+    /// Writes it, and what stands beside it.
+    pub(super) async fn remember_all<const N: usize>(
+        &self,
+        texts: [(&str, String); N],
+        tenant: &Tenant,
+        context: &Context,
+    ) -> Result<(), Error> {
         let map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(self.name.to_owned()),
@@ -43,7 +55,7 @@ impl Memory {
                 owner_references: tenant.controller_owner_ref(&()).map(|owner| vec![owner]),
                 ..ObjectMeta::default()
             },
-            data: Some(BTreeMap::from([(self.key.to_owned(), text)])),
+            data: Some(BTreeMap::from(texts.map(|(key, text)| (key.to_owned(), text)))),
             ..ConfigMap::default()
         };
         kube_api::apply(&api(tenant, context), &map).await.map(drop)

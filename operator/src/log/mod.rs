@@ -12,6 +12,7 @@ mod memory;
 mod open;
 mod problem;
 mod revision;
+pub mod serve;
 mod settings;
 mod streams;
 
@@ -37,7 +38,11 @@ pub use problem::LogProblem;
 pub use revision::{policy_revision, revision_line};
 pub use settings::{LogStore, Who, read as read_settings};
 
-use self::{histories::Histories, lines::Lines, memory::CHECKPOINT};
+use self::{
+    histories::Histories,
+    lines::Lines,
+    memory::{CHECKPOINT, LOG_KEY_FIELD},
+};
 use crate::{
     config::LogArgs, context::Context, controllers::ingest::vault_target, identity, kube_api, vault::Target,
 };
@@ -67,6 +72,8 @@ struct Session {
     settings: String,
     /// The checkpoint that is remembered.
     remembered: Option<String>,
+    /// The log's verifier key, as Vault has it.
+    vkey: String,
 }
 
 /// A session in use, and Vault to sign with.
@@ -235,6 +242,7 @@ impl Logs {
         let seen = remembered.as_ref().map(|note| key.open(note.as_bytes())).transpose()?;
         let signer = VaultSigner { vault, mount };
         let (store, prefix) = (settings.client()?, &settings.config.prefix);
+        let vkey = key.vkey();
         let opening = async {
             let mut writer = Writer::open(store, prefix, &id, key, &signer, seen).await?;
             let orphans = writer.sweep(&signer, context.now()).await?;
@@ -242,7 +250,7 @@ impl Logs {
         };
         let (writer, orphans) = limited(OPEN_TIMEOUT, opening).await?;
         tracing::info!(tenant = %id, entries = writer.checkpoint().map_or(0, |c| c.size()), orphans, "the log is open");
-        Ok(Session { writer, settings: settings.version.clone(), remembered })
+        Ok(Session { writer, settings: settings.version.clone(), remembered, vkey })
     }
 
     /// The name of a tenant's log.
@@ -261,7 +269,9 @@ impl Session {
     async fn remember(&mut self, tenant: &Tenant, context: &Context) -> Result<(), LogProblem> {
         let note = self.writer.checkpoint().map(|checkpoint| checkpoint.note().to_owned());
         if let Some(note) = note.filter(|note| self.remembered.as_ref() != Some(note)) {
-            CHECKPOINT.remember(note.clone(), tenant, context).await?;
+            // With the key, so that auditors have it from here and not from the bucket.
+            let told = [(CHECKPOINT.key, note.clone()), (LOG_KEY_FIELD, self.vkey.clone())];
+            CHECKPOINT.remember_all(told, tenant, context).await?;
             self.remembered = Some(note);
         }
         Ok(())

@@ -7,7 +7,7 @@ use camerafleet_footage::{
     store::{self, StoreCredential},
 };
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use object_store::ObjectStore;
 use zeroize::Zeroizing;
 
@@ -46,10 +46,20 @@ impl LogStore {
 
 /// Reads it.
 pub async fn read(args: &LogArgs, who: Who, context: &Context) -> Result<LogStore, LogProblem> {
+    read_as(args, who, &context.client, &context.args.namespace).await
+}
+
+/// The same of a replica that does not lead. `namespace` is the operator's own.
+pub(super) async fn read_as(
+    args: &LogArgs,
+    who: Who,
+    client: &Client,
+    namespace: &str,
+) -> Result<LogStore, LogProblem> {
     let (Some(endpoint), Some(bucket)) = (given(args.endpoint.as_ref()), given(args.bucket.as_ref())) else {
         return Err(LogProblem::NotConfigured);
     };
-    let api = Api::<Secret>::namespaced(context.client.clone(), &context.args.namespace);
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let mut version = String::new();
     let mut secret = async |name: &str| -> Result<Secret, LogProblem> {
         let missing = || LogProblem::SecretMissing { secret: name.to_owned() };

@@ -22,13 +22,13 @@ const TABLE: &str = "
 | Approval | - | create; withdraw one's own | - | create | get, list | - |
 | LegalOrder | - | - | create | create, get, list | get, list | - |
 | ConfigMap `transparency-report-<month>` | ; get, list | - | - | ; get, list | ; get, list | - |
-| Service `camerafleet-log` (proxy) | - | - | - | - | get | - |
+| ConfigMap `camerafleet-log` | - | - | - | - | get | - |
 ";
 
 const VERBS: [&str; 8] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
 
 /// What nobody but the operator has, whatever the role.
-const NOBODY: [(&str, &str); 16] = [
+const NOBODY: [(&str, &str); 17] = [
     ("", "pods"),
     ("", "pods/log"),
     ("", "pods/exec"),
@@ -38,6 +38,7 @@ const NOBODY: [(&str, &str); 16] = [
     ("", "serviceaccounts"),
     ("", "serviceaccounts/token"),
     ("", "services"),
+    ("", "services/proxy"),
     ("", "events"),
     ("apps", "deployments"),
     ("apps", "deployments/scale"),
@@ -63,8 +64,8 @@ struct Question {
 fn resource(kind: &str) -> (&'static str, String, &'static str) {
     match kind.split(' ').next().unwrap() {
         "Secret" => ("", "secrets".into(), ""),
+        "ConfigMap" if kind.contains("camerafleet-log") => ("", "configmaps".into(), "camerafleet-log"),
         "ConfigMap" => ("", "configmaps".into(), "transparency-report-202611"),
-        "Service" => ("", "services/proxy".into(), "camerafleet-log"),
         kind => match kind.to_lowercase().strip_suffix('y') {
             Some(stem) => ("camerafleet.io", format!("{stem}ies"), ""),
             None => ("camerafleet.io", format!("{}s", kind.to_lowercase()), ""),
@@ -193,5 +194,6 @@ fn the_table_is_read_as_people_read_it() {
     assert_eq!(verbs("-"), [""; 0]);
     assert_eq!(verbs("; get, list"), [""; 0]);
     assert_eq!(resource("RetentionPolicy").1, "retentionpolicies");
-    assert_eq!(resource("Service `camerafleet-log` (proxy)").2, "camerafleet-log");
+    assert_eq!(resource("ConfigMap `camerafleet-log`").2, "camerafleet-log");
+    assert_eq!(resource("ConfigMap `transparency-report-<month>`").2, "transparency-report-202611");
 }

@@ -20,7 +20,7 @@ use object_store::ObjectStore;
 use rcgen::SigningKey as _;
 use serde_json::{Value, json};
 
-use camerafleet_testkit::{S3, free_port, free_ports, tool};
+use camerafleet_testkit::{S3, free_ports, tool};
 
 use crate::bao::Bao;
 
@@ -38,6 +38,7 @@ pub struct Cluster {
     /// Signs tokens as the API server would.
     signer: rcgen::KeyPair,
     metrics_port: u16,
+    tiles_port: u16,
 }
 
 /// Asks again and again until there is an answer.
@@ -63,7 +64,8 @@ impl Cluster {
         let [client, peer, secure] = free_ports();
         let s3 = S3::start(&["footage", "log"], &[]);
         let signer = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        let mut cluster = Self { processes: Vec::new(), bao, folder, s3, signer, metrics_port: free_port() };
+        let [metrics_port, tiles_port] = free_ports();
+        let mut cluster = Self { processes: Vec::new(), bao, folder, s3, signer, metrics_port, tiles_port };
         let path = cluster.folder.path().to_owned();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -191,6 +193,7 @@ impl Cluster {
                 .env("POD_NAMESPACE", "camerafleet-system")
                 .env("IMAGE", "registry.example.com/camerafleet:v1")
                 .env("LISTEN", format!("127.0.0.1:{}", self.metrics_port))
+                .env("LOG_LISTEN", format!("127.0.0.1:{}", self.tiles_port))
                 .env("VAULT_ADDR", self.bao.config.address.as_str())
                 .env("VAULT_TOKEN_FILE", path.join("token"))
                 .env("LOG_S3_ENDPOINT", self.endpoint())
@@ -229,6 +232,11 @@ impl Cluster {
     /// The operator's log, for when something is not as it should be.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default()
+    }
+
+    /// Where the operator serves the logs' tiles.
+    pub fn tiles(&self) -> String {
+        format!("http://127.0.0.1:{}", self.tiles_port)
     }
 
     /// Where the operator shows its metrics.

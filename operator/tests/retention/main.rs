@@ -81,16 +81,25 @@ async fn logged(cluster: &Cluster, tenant: &TenantId) -> Vec<Entry> {
     let (note, entries) = read_log(cluster, tenant).await;
     let map = get(cluster, "configmap", "camerafleet-log").unwrap();
     assert_eq!(map["data"]["checkpoint"], note);
+    assert_eq!(map["data"]["key"], log_key(cluster, tenant).await.vkey());
+    // Who may not see the bucket has the same from the operator.
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let url = format!("{}/{tenant}/checkpoint", cluster.tiles());
+    assert_eq!(http.get(url).send().await.unwrap().text().await.unwrap(), note);
     entries
+}
+
+/// The log's key, as Vault has it.
+async fn log_key(cluster: &Cluster, tenant: &TenantId) -> LogKey {
+    let namespace = cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
+    let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), tenant);
+    let public = cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
+    LogKey::new(origin, public).unwrap()
 }
 
 /// What the tenant's log says, verified under the key that Vault has, and the checkpoint.
 async fn read_log(cluster: &Cluster, tenant: &TenantId) -> (String, Vec<Entry>) {
-    let namespace = cluster.kubectl(&["get", "namespace", "kube-system", "-o", "json"]);
-    let origin = log::origin(namespace["metadata"]["uid"].as_str().unwrap(), tenant);
-    let public = cluster.bao.root().signing_public_key(MOUNT, LOG_KEY).await.unwrap();
-    let key = LogKey::new(origin, public).unwrap();
-    let reader = Reader::new(cluster.store("log"), "", tenant, key);
+    let reader = Reader::new(cluster.store("log"), "", tenant, log_key(cluster, tenant).await);
     let checkpoint = reader.checkpoint().await.unwrap();
     let snapshot = reader.at(&checkpoint);
     let entries = snapshot.entries(0).map_ok(|entry| entry.record().unwrap().entry.clone());
