@@ -7,7 +7,7 @@ use camerafleet_crds::{DisclosureRequest, Release};
 use camerafleet_footage::{
     digest::hex,
     disclosure::{
-        Bundle, Digest32, RequestDigest,
+        Bundle, Digest32, RequestDigest, Rule,
         job::{SHARE_LIST_KEY, SHARES_KEY, ShareList},
         release_key_name,
     },
@@ -30,14 +30,15 @@ pub async fn release(
     cluster: &Cluster,
 ) -> Result<Option<Release>, Failure> {
     let Some(map) = listed(request, cluster).await? else {
-        return match identity {
-            None => Ok(None),
-            Some(_) => Err(Failure::new(
-                Kind::NotFound,
-                "No shares of yours are listed for this request.",
-                "Wait until `kubectl footage show` says that keys are to be released, or leave --identity out.",
-            )),
-        };
+        if identity.is_none() && !awaits_keys(request) {
+            return Ok(None);
+        }
+        // An answer without them would count for nothing.
+        return Err(Failure::new(
+            Kind::NotFound,
+            "Your shares of the footage's keys are not listed yet for this request.",
+            "Try again in some seconds; if that does not help, kubectl footage show says what the request waits for.",
+        ));
     };
     let Some(identity) = identity else {
         return Err(Failure::new(
@@ -73,6 +74,14 @@ pub async fn release(
         Bundle::seal(&opened, &public, &list.request_uid, &bound).map_err(|error| unusable(&error))?;
     eprintln!("Your shares of {} keys are released to this request, and to nothing else.", opened.len());
     Ok(Some(Release { bundle, key_fingerprint: format!("sha256:{}", hex(&public.fingerprint())) }))
+}
+
+/// Whether, by what is decided so far, owners must release keys.
+fn awaits_keys(request: &DisclosureRequest) -> bool {
+    let decision = request.status.as_ref().and_then(|status| status.decision.as_ref());
+    decision.is_some_and(|decision| {
+        decision.reasons.iter().any(|reason| reason.rule == Rule::AwaitingKeyRelease.id())
+    })
 }
 
 /// The ConfigMap that only this owner may get.

@@ -32,9 +32,6 @@ pub struct RunArgs {
     /// Where the disclosure logs' tiles are served.
     #[arg(long, env = "LOG_LISTEN", default_value = "0.0.0.0:8081")]
     pub log_listen: std::net::SocketAddr,
-    /// Whether owners' webhooks may be reached by http, in the clear: for tests.
-    #[arg(long, env = "ALLOW_HTTP_WEBHOOKS", default_value_t = false, action = clap::ArgAction::Set)]
-    pub allow_http_webhooks: bool,
     /// How Vault is reached.
     #[command(flatten)]
     pub vault: VaultArgs,

@@ -1,7 +1,7 @@
 //! An owner's server: takes webhooks, and checks their signature as standardwebhooks.com says.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
 };
 
@@ -11,9 +11,13 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
     routing::post,
+    serve::Listener,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// What signs a message to [`Hooks`].
 pub const HOOKS_KEY: &str = "an owner's key";
@@ -25,14 +29,52 @@ pub struct Hooks {
     refusals: Arc<Mutex<u32>>,
     /// Where to send messages.
     pub url: String,
+    /// The certificate that it shows, PEM.
+    pub ca_pem: String,
+}
+
+struct Tls {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for Tls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            // Whoever does not trust the certificate hangs up.
+            let Ok((stream, address)) = self.listener.accept().await else { continue };
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
 }
 
 impl Hooks {
     /// Listens on a port of this address.
     pub async fn start(address: impl Into<IpAddr>) -> Self {
-        let listener = tokio::net::TcpListener::bind((address.into(), 0)).await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let hooks = Self { url, ..Self::default() };
+        let address = address.into();
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let url = format!("https://{}/hook", listener.local_addr().unwrap());
+        let shown = rcgen::generate_simple_self_signed([address.to_string()]).unwrap();
+        let ca_pem = shown.cert.pem();
+        let key = PrivatePkcs8KeyDer::from(shown.signing_key.serialize_der()).into();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![shown.cert.der().clone()], key)
+            .unwrap();
+        let listener = Tls { listener, acceptor: TlsAcceptor::from(Arc::new(config)) };
+        let hooks = Self { url, ca_pem, ..Self::default() };
         let (taken, refusals) = (Arc::clone(&hooks.taken), Arc::clone(&hooks.refusals));
         let take = move |headers: HeaderMap, body: Bytes| async move {
             let mut refusals = refusals.lock().unwrap();

@@ -14,7 +14,6 @@ use tokio::process::Command;
 use super::{Ground, MONITORING_NAMESPACE, OPERATOR_NAMESPACE, wait};
 use crate::{
     fixtures::{Credentials, Fixtures, NAMESPACE, S3Fixture},
-    instance::Instance,
     tools::command,
 };
 
@@ -26,7 +25,7 @@ pub const FIELD_MANAGER: &str = "camerafleet-e2e";
 
 /// Installs or upgrades both charts of this checkout and waits for the operator.
 pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
-    let values = values(&ground.images.camerafleet, fixtures, ground.instance)?;
+    let values = values(&ground.images.camerafleet, fixtures)?;
     let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts");
     upgrade(ground, "camerafleet-crds", &charts.join("camerafleet-crds"), &json!({})).await?;
     // The operator starts with them, in the namespace that the first chart made.
@@ -35,7 +34,7 @@ pub async fn install(ground: &Ground, fixtures: &Fixtures) -> Result<()> {
 }
 
 /// The values of the chart `camerafleet` for an image and the fixtures.
-pub fn values(image: &str, fixtures: &Fixtures, instance: Option<Instance>) -> Result<serde_json::Value> {
+pub fn values(image: &str, fixtures: &Fixtures) -> Result<serde_json::Value> {
     let (repository, tag) = image
         .rsplit_once(':')
         .context("the image needs a tag, as in registry.example.com/camerafleet:0.1.0")?;
@@ -49,8 +48,6 @@ pub fn values(image: &str, fixtures: &Fixtures, instance: Option<Instance>) -> R
         "log": {"s3": {
             "endpoint": s3.endpoint, "region": s3.region, "bucket": s3.log_bucket, "caBundleSecret": LOG_CA,
         }},
-        // The tests' own server of webhooks has no certificate.
-        "notices": {"allowHttp": matches!(instance, Some(Instance::Test))},
     }))
 }
 

@@ -179,7 +179,7 @@ async fn helm(fleet: &Fleet, arguments: &[&str]) -> Result<String> {
 async fn present(fleet: &Fleet) -> Result<()> {
     let image = &fleet.ground.images.camerafleet;
     charts::upgrade(&fleet.ground, "camerafleet-crds", &folder("camerafleet-crds"), &json!({})).await?;
-    let values = charts::values(image, &fleet.fixtures, fleet.ground.instance)?;
+    let values = charts::values(image, &fleet.fixtures)?;
     charts::upgrade(&fleet.ground, "camerafleet", &folder("camerafleet"), &values).await?;
     everything_runs(fleet, image).await
 }
@@ -195,7 +195,7 @@ async fn life(fleet: &Fleet, vaulted: &Vaulted) -> Result<()> {
     let began = Timestamp::now();
 
     // The earlier chart has values that it knows and no others.
-    let mut values = charts::values(&earlier, &fleet.fixtures, fleet.ground.instance)?;
+    let mut values = charts::values(&earlier, &fleet.fixtures)?;
     values["podAnnotations"] = json!({"camerafleet.io/earlier": "true"});
     charts::upgrade(&fleet.ground, "camerafleet", &folder("tests/frozen/camerafleet"), &values).await?;
     everything_runs(fleet, &earlier).await?;

@@ -59,7 +59,8 @@ async fn a_proof_with_anything_changed_proves_nothing() {
     // A key as text has one spelling.
     let vkey = signer.key().vkey();
     assert_eq!(LogKey::from_vkey(&vkey).unwrap(), signer.key());
-    for bad in ["", "a", "a+b", "a+00000000+AA==", &vkey[1..], &vkey[..vkey.len() - 1], &format!("{vkey}\n")] {
+    for bad in ["", "a", "a+b", "a+00000000+AA==", &vkey[1..], &vkey[..vkey.len() - 1], &format!("{vkey}\n")]
+    {
         assert!(LogKey::from_vkey(bad).is_err(), "{bad}");
     }
     assert!(LogKey::new("a b", [0; 32]).is_err() && LogKey::new("a+b", [0; 32]).is_err());

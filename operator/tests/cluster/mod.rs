@@ -197,9 +197,7 @@ impl Cluster {
                 .env("VAULT_ADDR", self.bao.config.address.as_str())
                 .env("VAULT_TOKEN_FILE", path.join("token"))
                 .env("LOG_S3_ENDPOINT", self.endpoint())
-                .env("LOG_S3_BUCKET", "log")
-                // Webhooks' servers of tests have no certificate.
-                .env("ALLOW_HTTP_WEBHOOKS", "true"),
+                .env("LOG_S3_BUCKET", "log"),
             "operator",
         );
     }

@@ -101,7 +101,7 @@ impl Stage {
         cluster.apply(&json!({
             "apiVersion": "v1", "kind": "Secret", "type": "camerafleet.io/webhook",
             "metadata": {"name": "notify", "namespace": NAMESPACE},
-            "stringData": {"url": hooks.url, "hmacKey": HOOKS_KEY},
+            "stringData": {"url": hooks.url, "hmacKey": HOOKS_KEY, "ca.crt": hooks.ca_pem},
         }));
         policy["notify"] = json!([{"owner": "a", "webhookSecretRef": {"name": "notify"}}]);
         let object = |kind: &str, name: &str, spec: Value| {

@@ -42,7 +42,7 @@ impl<'a> Scene<'a> {
         let hooks = Hooks::start(address).await;
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "camerafleet.io/webhook",
             "metadata": {"name": name, "namespace": TENANT},
-            "stringData": {"url": hooks.url, "hmacKey": HOOKS_KEY}});
+            "stringData": {"url": hooks.url, "hmacKey": HOOKS_KEY, "ca.crt": hooks.ca_pem}});
         apply_one(&client, &serde_json::from_value(secret)?).await?;
         policy["notify"] = json!([{"owner": "flat-4a", "webhookSecretRef": {"name": name}}]);
         let policy = SharingPolicy::new(name, serde_json::from_value(policy)?);

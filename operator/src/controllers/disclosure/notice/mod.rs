@@ -104,7 +104,7 @@ async fn send(
         let secret: Result<Option<Secret>, Error> = kube_api::get(&api, name).await;
         let secret = secret.map_err(|error| error.to_string())?;
         let sent = match webhook::Target::read(name, secret.as_ref()) {
-            Ok(target) => target.post(&id, &body, context.now(), context.args.allow_http_webhooks).await,
+            Ok(target) => target.post(&id, &body, context.now()).await,
             Err(why) => Err(why),
         };
         failed = failed.or(sent.err());
