@@ -154,7 +154,7 @@ async fn every_command_of_the_pages_is_run_by_whom_it_is_for() -> Result<()> {
         ("CA", ca.path().display().to_string()),
         ("SSL_CERT_FILE", ca.path().display().to_string()),
     ]);
-    for page in ["platform-team.md", "property-manager.md", "recipient.md"] {
+    for page in ["platform-team.md", "property-manager.md", "recipient.md", "transparency-report.md"] {
         follow(&fleet, page, &variables).await?;
     }
     tidy(&fleet).await?;
