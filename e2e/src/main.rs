@@ -5,9 +5,9 @@ use std::{process::ExitCode, time::Instant};
 use anyhow::Result;
 use camerafleet_e2e::{
     cluster::{Cluster, Logs},
-    demo::{self, Ground},
+    demo::{self, Ground, connect},
     instance::Instance,
-    progress, suite, tools,
+    progress, rights, suite, tools,
 };
 use clap::{Parser, Subcommand};
 
@@ -40,6 +40,11 @@ enum Command {
         keep: bool,
         /// Only tests with one of these in their names.
         names: Vec<String>,
+    },
+    /// Name the operator's rights that a kept instance's audit log never saw used, after a whole suite.
+    Rights {
+        /// Which one.
+        instance: Instance,
     },
     /// Install and build what the cluster is made of (once; the first time takes about 20 minutes).
     Tools,
@@ -93,6 +98,9 @@ async fn run(command: Command) -> Result<()> {
             demo::run(cluster.into_ground(image, fixtures_image).await?, started).await
         }
         Command::Test { keep, names } => suite::run(keep, &names).await,
+        Command::Rights { instance } => {
+            rights::check(&connect(&instance.kubeconfig()).await?, instance).await
+        }
         Command::Tools => tools::ensure_for_tests().await.map(drop),
         Command::Up { instance } => up(instance).await,
         Command::Down { instance, keep_logs } => down(instance, keep_logs).await,

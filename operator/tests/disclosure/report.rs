@@ -73,7 +73,7 @@ async fn the_month_is_counted_as_it_goes_for_those_who_may_read_it_and_nobody_is
     for who in [OFFICER, "a@example.com", "nobody@example.com"] {
         assert!(!stage.may(who, "get", &format!("configmap/{name}")), "{who}");
     }
-    assert!(!stage.may("auditor@example.com", "get", "configmap/camerafleet-log"));
+    assert!(!stage.may("auditor@example.com", "get", "configmap/ingest-0"));
     let edit = json!({"data": {KEY: "{}"}}).to_string();
     let arguments = ["-n", NAMESPACE, "patch", "configmap", &name, "--type=merge", "-p", &edit];
     let refused = stage.cluster.try_kubectl(&arguments, None).unwrap_err();
