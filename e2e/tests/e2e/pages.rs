@@ -1,6 +1,6 @@
 //! The pages of docs/, as their readers follow them: every command in them is run, by whom the page names, in order.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use camerafleet_crds::{Camera, DisclosureRequest, LegalHold};
@@ -85,7 +85,8 @@ async fn follow(fleet: &Fleet, page: &str, variables: &BTreeMap<&str, String>) -
             let kubeconfig = home.join("kubeconfig");
             (home, kubeconfig)
         };
-        // Where a page asks for footage of the last minute, a minute of it is there.
+        // The next reader does not type in the same second: the operator has looked by then.
+        tokio::time::sleep(Duration::from_secs(5)).await;
         let mut shell = Command::new("sh");
         shell.args(["-euc", &block.commands]).current_dir(home);
         shell.env("PATH", &path).env("KUBECONFIG", kubeconfig).envs(variables);
