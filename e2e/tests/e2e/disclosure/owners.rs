@@ -21,7 +21,6 @@ async fn a_quorum_of_two_owners_releases_with_their_own_keys_and_one_does_not() 
         policy["owners"][number]["ageRecipient"] = json!(recipient.trim());
     }
     let scene = Scene::new(&fleet, "quorum", policy).await?;
-    scene.stream_is_logged().await?;
     let uid = scene.ask("theft-3", "consent", &[]).await?;
     for owner in &owners {
         owner.sees("theft-3", "Pending").await?;

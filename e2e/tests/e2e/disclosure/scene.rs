@@ -154,15 +154,6 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Waits until the log has the stream of what was recorded first: the operator looks for new ones every 15 s. Owners'
-    /// shares are listed from streams that it has.
-    pub async fn stream_is_logged(&self) -> Result<()> {
-        let begun = Timestamp::from_millisecond(self.segment.name.start_ms)?;
-        let left = (begun + SignedDuration::from_secs(45)).duration_since(Timestamp::now());
-        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
-        Ok(())
-    }
-
     /// All that the tenant's log says of a request.
     pub async fn logged(&self, uid: &str) -> Result<Vec<Record>> {
         let (tenant, _) = identities(self.fleet, self.name).await?;

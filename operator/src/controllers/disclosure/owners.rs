@@ -10,6 +10,7 @@ use camerafleet_footage::{
     seal::PublicKey,
     vault::VaultError,
 };
+use jiff::SignedDuration;
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ConfigMap, Secret},
@@ -31,6 +32,10 @@ use crate::{
     log::key_created_id,
     vault,
 };
+
+/// New streams are looked for every 15 s, so by then the log has those of a window that has just ended. Shares of one that it
+/// lacks would not be listed, and its owners could not release them.
+const STREAMS_ARE_LOGGED: SignedDuration = SignedDuration::from_secs(30);
 
 /// Whether owners' shares are to be listed: footage of the window is sealed for them, and the request is not decided. An order
 /// that must be kept from them is denied, so before there is one nothing is shown.
@@ -64,6 +69,10 @@ pub async fn prepare(
     let name = resources::prepare_name(parts.uid);
     if let Some(job) = kube_api::get(&jobs, &name).await? {
         return failed(&job, parts, &namespace, context).await;
+    }
+    if context.now() < docket.request.window().to() + STREAMS_ARE_LOGGED {
+        let why = "The window has only just ended: the owners' shares are listed in half a minute.";
+        return Ok(Some(Verdict::unknown("NotReady", why)));
     }
     let release_key = match release_key(parts, context).await {
         Ok(pem) => pem,
