@@ -223,106 +223,21 @@ fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: prometh
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use prometheus::proto::MetricType;
-
     use super::*;
-
-    /// All metrics: name, type and labels. Destructured without `..`, so that none is forgotten.
-    fn registered(metrics: &Metrics) -> BTreeSet<String> {
-        let Metrics {
-            registry: _,
-            whole: _,
-            frames,
-            bytes,
-            dropped_frames,
-            lost_packets,
-            bad_packets,
-            gaps,
-            reconnects,
-            outliers,
-            stale_epoch_key,
-            finished,
-            stored,
-            lost,
-            upload_failures,
-            upload_seconds,
-            delay_seconds,
-            camera_spool_bytes,
-            spool_bytes,
-            spool_limit_bytes,
-            spool_pending,
-            spool_oldest_age,
-            spool_limit_age,
-            last_frame_age,
-            camera_state,
-            store_up,
-            config_errors,
-            config_current,
-            watch_errors,
-        } = metrics;
-        let all: [&dyn Collector; 27] = [
-            frames,
-            bytes,
-            dropped_frames,
-            lost_packets,
-            bad_packets,
-            gaps,
-            reconnects,
-            outliers,
-            stale_epoch_key,
-            finished,
-            stored,
-            lost,
-            upload_failures,
-            upload_seconds,
-            delay_seconds,
-            camera_spool_bytes,
-            spool_bytes,
-            spool_limit_bytes,
-            spool_pending,
-            spool_oldest_age,
-            spool_limit_age,
-            last_frame_age,
-            camera_state,
-            store_up,
-            config_errors,
-            config_current,
-            watch_errors,
-        ];
-        let row = |metric: &dyn Collector| {
-            let desc = metric.desc()[0].clone();
-            let kind = match metric.collect()[0].get_field_type() {
-                MetricType::COUNTER => "counter",
-                MetricType::GAUGE => "gauge",
-                MetricType::HISTOGRAM => "histogram",
-                other => panic!("{other:?}"),
-            };
-            format!("{} | {kind} | {} | {}", desc.fq_name, desc.variable_labels.join(", "), desc.help)
-        };
-        all.into_iter().map(row).collect()
-    }
 
     #[test]
     fn the_table_for_people_has_every_metric_of_the_recorder() {
+        let metrics = Metrics::new();
+        let all = camerafleet_testkit::collectors!(&metrics, Metrics but registry, whole:
+            frames, bytes, dropped_frames, lost_packets, bad_packets, gaps, reconnects,
+            outliers, stale_epoch_key, finished, stored, lost, upload_failures, upload_seconds,
+            delay_seconds, camera_spool_bytes, spool_bytes, spool_limit_bytes, spool_pending,
+            spool_oldest_age, spool_limit_age, last_frame_age, camera_state, store_up,
+            config_errors, config_current, watch_errors,
+        );
         let text = include_str!("../../docs/monitoring.md");
-        let rows = text.lines().filter(|line| line.starts_with("| `camerafleet_ingest_"));
-        let cells = |row: &str| {
-            let row = row.replace('`', "");
-            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-            let ["", name, kind, labels, unit, help, worry, ""] = cells[..] else { panic!("{row}") };
-            assert!(!unit.is_empty() && !worry.is_empty(), "{row}");
-            for word in ["seconds", "bytes"] {
-                assert_eq!(name.split('_').any(|part| part == word), unit == word, "{row}");
-            }
-            format!("{name} | {kind} | {labels} | {help}")
-        };
-        let documented: BTreeSet<String> = rows.map(cells).collect();
-        let registered = registered(&Metrics::new());
-        let missing: Vec<_> = registered.difference(&documented).collect();
-        let extra: Vec<_> = documented.difference(&registered).collect();
-        assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}\nnot registered: {extra:#?}");
+        let own = |row: &&str| row.starts_with("| `camerafleet_ingest_");
+        camerafleet_testkit::assert_documented(&all, text.lines().filter(own));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
 mod hooks;
+mod metrics;
 mod s3;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use hooks::{HOOKS_KEY, Hooks};
+pub use metrics::assert_documented;
 pub use s3::S3;
 
 /// A program on a busy machine may need so long to listen.

@@ -14,6 +14,7 @@ const PACKAGES: &[&str] = &[
     "build-essential",             // runc is linked by the C compiler
     "conntrack",                   // kube-proxy forgets the connections of pods that are gone
     "containernetworking-plugins", // bridge, host-local, portmap, loopback
+    "curl",                        // the tests put an old backup into etcd
     "ffmpeg",                      // the tests look at footage with ffprobe
     "gir1.2-gst-rtsp-server-1.0",  // a second RTSP server for the recorder's tests
     "gstreamer1.0-plugins-base",   // what it plays

@@ -1,108 +1,23 @@
-use std::collections::BTreeSet;
-
 use camerafleet_crds::{Camera, DisclosureRequest, LegalHold, RetentionPolicy, Tenant};
 use jiff::Timestamp;
-use prometheus::proto::MetricType;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{context::EpochKeys, controllers::tenant::QUOTA, pods::Silence};
 
-/// All metrics: name, type, labels and help. Destructured without `..`, so that none is forgotten.
-fn registered(metrics: &Metrics) -> BTreeSet<String> {
-    let Metrics {
-        registry: _,
-        whole: _,
-        reconciliations,
-        duration,
-        leader,
-        watches_failing,
-        admission_enforced,
-        vault_logins,
-        tenants,
-        tenant_logs,
-        cameras,
-        cameras_without_keys,
-        recorders,
-        keys_created,
-        epoch_keys_missing,
-        epoch_keys_end,
-        retention_policies,
-        retention_late,
-        overdue_objects,
-        overdue_bytes,
-        held_bytes,
-        stored_bytes,
-        storage_quotas,
-        legal_holds,
-        hold_next_end,
-        disclosure_requests,
-        disclosure_oldest_open,
-        disclosure_overdue,
-        notices,
-    } = metrics;
-    let all: [&dyn Collector; 27] = [
-        reconciliations,
-        duration,
-        leader,
-        watches_failing,
-        admission_enforced,
-        vault_logins,
-        tenants,
-        tenant_logs,
-        cameras,
-        cameras_without_keys,
-        recorders,
-        keys_created,
-        epoch_keys_missing,
-        epoch_keys_end,
-        retention_policies,
-        retention_late,
-        overdue_objects,
-        overdue_bytes,
-        held_bytes,
-        stored_bytes,
-        storage_quotas,
-        legal_holds,
-        hold_next_end,
-        disclosure_requests,
-        disclosure_oldest_open,
-        disclosure_overdue,
-        notices,
-    ];
-    let row = |metric: &dyn Collector| {
-        let desc = metric.desc()[0].clone();
-        let kind = match metric.collect()[0].get_field_type() {
-            MetricType::COUNTER => "counter",
-            MetricType::GAUGE => "gauge",
-            MetricType::HISTOGRAM => "histogram",
-            other => panic!("{other:?}"),
-        };
-        format!("{} | {kind} | {} | {}", desc.fq_name, desc.variable_labels.join(", "), desc.help)
-    };
-    all.into_iter().map(row).collect()
-}
-
 #[test]
 fn the_table_for_people_has_every_metric_of_the_operator() {
+    let metrics = Metrics::new().unwrap();
+    let all = camerafleet_testkit::collectors!(&metrics, Metrics but registry, whole:
+        reconciliations, duration, leader, watches_failing, admission_enforced, vault_logins,
+        tenants, tenant_logs, cameras, cameras_without_keys, recorders, keys_created,
+        epoch_keys_missing, epoch_keys_end, retention_policies, retention_late, overdue_objects,
+        overdue_bytes, held_bytes, stored_bytes, storage_quotas, legal_holds, hold_next_end,
+        disclosure_requests, disclosure_oldest_open, disclosure_overdue, notices,
+    );
     let text = include_str!("../../../docs/monitoring.md");
-    let rows = text.lines().filter(|line| line.starts_with("| `camerafleet_"));
-    let rows = rows.filter(|row| !row.starts_with("| `camerafleet_ingest_"));
-    let cells = |row: &str| {
-        let row = row.replace('`', "");
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let ["", name, kind, labels, unit, help, worry, ""] = cells[..] else { panic!("{row}") };
-        assert!(!unit.is_empty() && !worry.is_empty(), "{row}");
-        for word in ["seconds", "bytes"] {
-            assert_eq!(name.split('_').any(|part| part == word), unit == word, "{row}");
-        }
-        format!("{name} | {kind} | {labels} | {help}")
-    };
-    let documented: BTreeSet<String> = rows.map(cells).collect();
-    let registered = registered(&Metrics::new().unwrap());
-    let missing: Vec<_> = registered.difference(&documented).collect();
-    let extra: Vec<_> = documented.difference(&registered).collect();
-    assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}\nnot registered: {extra:#?}");
+    let own = |row: &&str| row.starts_with("| `camerafleet_") && !row.starts_with("| `camerafleet_ingest_");
+    camerafleet_testkit::assert_documented(&all, text.lines().filter(own));
 }
 
 fn condition(type_: &str, status: &str, reason: &str) -> Value {
